@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { systemClock } from '#shared/clock.ts'
+import { readConfig } from '#shared/config.ts'
+import { main } from './cli/run.ts'
+
+/** The command line (`npm run footfall -- …`): the process around scripts/cli. */
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
+process.exitCode = await main(
+  process.argv.slice(2),
+  {
+    env: process.env,
+    clock: systemClock,
+    config: () => readConfig(process.env),
+    out: (line) => process.stdout.write(`${line}\n`),
+    err: (line) => process.stderr.write(`${line}\n`),
+    input: () => text(process.stdin),
+    openFunctions: async (config) => (await import('#shared/wire.ts')).openFunctions(config, systemClock),
+  },
+  version,
+)

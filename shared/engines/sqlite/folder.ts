@@ -1,0 +1,119 @@
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../../clock.ts'
+import { FootfallError } from '../../errors.ts'
+import type { LogReader, LogTrimmer, LogWriter, Topic } from '../../ports/log.ts'
+import { createBus } from './bus.ts'
+import { type FileFormat, openDatabase } from './database.ts'
+import { createLeases } from './leases.ts'
+import { createLogReader, createLogWriter, type GroupLimits, topicTables } from './log.ts'
+import { createMemtables, memtableTables } from './memtables.ts'
+import { createSessions, sessionTables } from './sessions.ts'
+import { createSites, siteTables } from './sites.ts'
+
+/**
+ * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions and memtables, `site.db` sites, salts
+ * and secrets, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
+ */
+export const formats = {
+  log: { name: 'log', synchronous: 'FULL', cacheKib: 8_192, migrations: [topicTables('hits')] },
+  state: {
+    name: 'state',
+    synchronous: 'NORMAL',
+    cacheKib: 65_536,
+    migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables],
+  },
+  site: { name: 'site', synchronous: 'FULL', cacheKib: 2_048, secureDelete: true, migrations: [siteTables] },
+} as const satisfies Record<string, FileFormat>
+
+export type FileName = keyof typeof formats
+
+/** Files in the order in which a backup must copy them: a state newer than the log would point beyond its end. */
+export const backupOrder: readonly FileName[] = ['state', 'log', 'site']
+
+/** Path of one of the folder's files; `:memory:` has none. */
+export const pathOf = (folder: string, name: FileName): string => (folder === ':memory:' ? folder : join(folder, `${name}.db`))
+
+/** Makes the folder where it is missing. Throws `not-a-folder` when it cannot be written to. */
+export const prepareFolder = (folder: string): void => {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw new FootfallError('not-a-folder', { detail: `It is ${folder}.`, cause })
+  }
+}
+
+/**
+ * Holds the folder for this process until the answer is called; the system lets go when the process dies.
+ * Throws `folder-in-use` when another process has it.
+ */
+export const lockFolder = (folder: string): (() => void) => {
+  const db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 })
+  try {
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  } catch (cause) {
+    db.close()
+    throw new FootfallError('folder-in-use', { detail: `It is ${folder}.`, cause })
+  }
+  let held = true
+  return () => {
+    if (held) db.close()
+    held = false
+  }
+}
+
+/** Which files a thread writes; it reads the others. */
+export type Part = { folder: string; writes: readonly FileName[]; busName?: string; group?: GroupLimits }
+
+/**
+ * All ports over one data folder for one thread. What a thread may not write is opened read-only, so its writes fail loudly.
+ * `close` ends what was opened, in reverse order, and may be called twice.
+ */
+export const openFolder = ({ folder, writes, busName, group }: Part, clock: Clock) => {
+  const closers: (() => void)[] = []
+  const open = (name: FileName) => {
+    const db = openDatabase(formats[name], { path: pathOf(folder, name), readOnly: !writes.includes(name) })
+    closers.push(() => db.close())
+    return db
+  }
+  let closed = false
+  const close = () => {
+    if (closed) return
+    closed = true
+    for (const end of closers.reverse()) end()
+  }
+  try {
+    const logDb = open('log')
+    const stateDb = open('state')
+    const siteDb = open('site')
+    const bus = createBus(busName)
+    closers.push(() => bus.close())
+    const hits = { ...createLogReader(logDb, clock, bus), ...createLogWriter(logDb, clock, bus, group) }
+    const results = { ...createLogReader(stateDb, clock, bus), ...createLogWriter(stateDb, clock, bus) }
+    closers.push(() => hits.close())
+    const fileOf = (topic: Topic) => (topic === 'hits' ? hits : results)
+    const log: LogReader & LogWriter & LogTrimmer = {
+      append: (topic, ...rest) => fileOf(topic).append(topic, ...rest),
+      trim: (topic, ...rest) => fileOf(topic).trim(topic, ...rest),
+      read: (topic, ...rest) => fileOf(topic).read(topic, ...rest),
+      ends: (topic, ...rest) => fileOf(topic).ends(topic, ...rest),
+      offsetAt: (topic, ...rest) => fileOf(topic).offsetAt(topic, ...rest),
+    }
+    const ports = {
+      log,
+      sessions: createSessions(stateDb),
+      memtables: createMemtables(stateDb),
+      ...createSites(siteDb),
+      bus,
+      leases: createLeases(clock),
+    }
+    return { ...ports, files: { log: logDb, state: stateDb, site: siteDb }, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+export type OpenFolder = ReturnType<typeof openFolder>

@@ -1,0 +1,88 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Memtables, MinuteSums, RollupFence } from '../../ports/memtables.ts'
+import type { Block } from '../../segment/row.ts'
+import { guarded, inSnapshot, inTransaction } from './database.ts'
+
+/** memtables on SQLite (state.db): row blocks by (site, day) in offset order, and the realtime aggregates. */
+
+export const memtableTables = `
+  CREATE TABLE rollup_fence (part INTEGER PRIMARY KEY, gen INTEGER NOT NULL, topic TEXT NOT NULL, next INTEGER NOT NULL, src INTEGER NOT NULL,
+    logTime INTEGER NOT NULL);
+  CREATE TABLE block (part INTEGER NOT NULL, site TEXT NOT NULL, day INTEGER NOT NULL, "from" INTEGER NOT NULL, "to" INTEGER NOT NULL,
+    rows INTEGER NOT NULL, body TEXT NOT NULL);
+  CREATE UNIQUE INDEX block_key ON block (part, site, day, "from");
+  CREATE TABLE seen (part INTEGER, site TEXT, vis TEXT, t INTEGER NOT NULL, PRIMARY KEY (part, site, vis)) WITHOUT ROWID;
+  CREATE TABLE minute (part INTEGER, site TEXT, minute INTEGER, pageviews INTEGER NOT NULL, events INTEGER NOT NULL, visits INTEGER NOT NULL,
+    PRIMARY KEY (part, site, minute)) WITHOUT ROWID;
+`
+
+const prepare = (db: DatabaseSync) => ({
+  fence: db.prepare('SELECT gen, topic, next, src, logTime FROM rollup_fence WHERE part = ?'),
+  newFence: db.prepare('INSERT INTO rollup_fence (part, gen, topic, next, src, logTime) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
+  moveFence: db.prepare('UPDATE rollup_fence SET gen = ?, topic = ?, next = ?, src = ?, logTime = ? WHERE part = ? AND gen = ? AND next = ? AND src = ?'),
+  putBlock: db.prepare('INSERT INTO block (part, site, day, "from", "to", rows, body) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+  blocks: db.prepare('SELECT site, day, "from", "to", rows, body FROM block WHERE part = ? AND site = ? AND day BETWEEN ? AND ?'),
+  firstDay: db.prepare('SELECT day FROM block WHERE part = ? AND site = ? AND day > 0 ORDER BY day LIMIT 1'),
+  lastDay: db.prepare('SELECT day FROM block WHERE part = ? AND site = ? AND day > 0 ORDER BY day DESC LIMIT 1'),
+  putSeen: db.prepare('INSERT INTO seen (part, site, vis, t) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET t = max(t, excluded.t)'),
+  putMinute: db.prepare(`INSERT INTO minute (part, site, minute, pageviews, events, visits) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET pageviews = pageviews + excluded.pageviews, events = events + excluded.events, visits = visits + excluded.visits`),
+  visitors: db.prepare('SELECT count(*) AS n FROM seen WHERE part = ? AND site = ? AND t > ?'),
+  minutes: db.prepare('SELECT minute, pageviews, events, visits FROM minute WHERE part = ? AND site = ? AND minute >= ? ORDER BY minute'),
+  oldSeen: db.prepare('DELETE FROM seen WHERE part = ? AND t < ?'),
+  oldMinutes: db.prepare('DELETE FROM minute WHERE part = ? AND minute < ?'),
+})
+
+export const createMemtables = (db: DatabaseSync): Memtables => {
+  const sql = prepare(db)
+  const fenceOf = (partition: number) => sql.fence.get(partition) as RollupFence | undefined
+
+  return {
+    fence: (partition) => guarded(() => fenceOf(partition)),
+    init: (partition, f) =>
+      guarded(() =>
+        inTransaction(db, () => {
+          sql.newFence.run(partition, f.gen, f.topic, f.next, f.src, f.logTime)
+          return fenceOf(partition)!
+        }),
+      ),
+    commit: (partition, was, now, { blocks, minutes, seen }) =>
+      guarded(() =>
+        inTransaction(db, () => {
+          const moved = sql.moveFence.run(now.gen, now.topic, now.next, now.src, now.logTime, partition, was.gen, was.next, was.src)
+          if (moved.changes === 0) return 'stale'
+          for (const b of blocks) sql.putBlock.run(partition, b.site, b.day, b.from, b.to, b.rows, b.body)
+          for (const m of minutes) sql.putMinute.run(partition, m.site, m.minute, m.pageviews, m.events, m.visits)
+          for (const { site, vis, t } of seen) sql.putSeen.run(partition, site, vis, t)
+          return 'done'
+        }),
+      ),
+    read: (partition, site, fromDay, toDay) =>
+      guarded(() =>
+        inSnapshot(db, () => {
+          const blocks = sql.blocks.all(partition, site, fromDay, toDay) as Block[]
+          return { fence: fenceOf(partition), blocks: blocks.sort((a, b) => a.from - b.from) }
+        }),
+      ),
+    days: (partition, site) =>
+      guarded(() => {
+        const first = sql.firstDay.get(partition, site) as { day: number } | undefined
+        const last = sql.lastDay.get(partition, site) as { day: number } | undefined
+        return first && last && { first: first.day, last: last.day }
+      }),
+    live: (partition, site, since) =>
+      guarded(() =>
+        inSnapshot(db, () => ({
+          visitors: (sql.visitors.get(partition, site, since) as { n: number }).n,
+          minutes: sql.minutes.all(partition, site, since) as Omit<MinuteSums, 'site'>[],
+        })),
+      ),
+    trimLive: (partition, before) =>
+      guarded(() =>
+        inTransaction(db, () => {
+          sql.oldSeen.run(partition, before)
+          sql.oldMinutes.run(partition, before)
+        }),
+      ),
+  }
+}

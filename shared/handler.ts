@@ -1,0 +1,33 @@
+/**
+ * The shape of a function: plain values in, plain values out, so that the same handler runs behind the OpenFaaS gateway,
+ * in one process and in a test without a socket. WHATWG Request/Response cost 3–6 times a bare node:http request (measured).
+ */
+export type Request = {
+  method: string
+  /** Path without the query string, as sent (percent-encoded). */
+  path: string
+  /** The raw query string without its question mark; empty when there is none. */
+  query: string
+  /** Header names in lower case; a repeated header is joined with ", ". */
+  headers: Readonly<Record<string, string | undefined>>
+  body: Buffer
+  /** Address of the peer that holds the connection. Who the visitor is follows from it and X-Forwarded-For (hit/address.ts). */
+  address: string
+  /** Aborted when the client has gone; only streams need it. */
+  signal?: AbortSignal
+}
+
+export type Reply = {
+  status: number
+  headers?: Record<string, string>
+  body?: string | Buffer | AsyncIterable<string>
+}
+
+export type Handler = (request: Request) => Promise<Reply>
+
+/** A JSON reply. */
+export const json = (status: number, value: unknown, headers: Record<string, string> = {}): Reply => ({
+  status,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(value),
+})

@@ -1,0 +1,320 @@
+/**
+ * Data of `device.ts`: marks in user agents, in the order in which they are asked. Written from common knowledge and real agents.
+ * A mark is plain text, found by `indexOf`: linear in the agent, so there is no pattern that an agent could make slow.
+ */
+
+/** [name, mark, mark the version follows (the mark itself when left out)] */
+export type Mark = readonly [name: string, mark: string, version?: string]
+
+/** The more special comes first: nearly every browser also says Chrome and Safari, and an app's window says the browser it is made of. */
+export const browserMarks: readonly Mark[] = [
+  // Windows inside apps
+  ['Instagram', 'Instagram', 'Instagram '],
+  ['Threads', 'Barcelona', 'Barcelona '],
+  ['Messenger', 'FBAN/Messenger', 'FBAV/'],
+  ['Messenger', 'Orca-Android', 'FBAV/'],
+  ['Facebook', 'FBAN/', 'FBAV/'],
+  ['Facebook', 'FB_IAB', 'FBAV/'],
+  ['Facebook', 'FBAV/'],
+  ['TikTok', 'musical_ly', 'app_version/'],
+  ['TikTok', 'BytedanceWebview', 'app_version/'],
+  ['TikTok', 'trill_', 'app_version/'],
+  ['LinkedIn', 'LinkedInApp', 'LinkedInApp]/'],
+  ['Pinterest', '[Pinterest/'],
+  ['Snapchat', 'Snapchat', 'Snapchat/'],
+  ['Twitter', 'TwitterAndroid'],
+  ['Twitter', 'Twitter for'],
+  ['Reddit', 'Reddit/'],
+  ['Telegram', 'Telegram-Android/'],
+  ['WeChat', 'MicroMessenger/'],
+  ['Line', ' Line/'],
+  ['KakaoTalk', 'KAKAOTALK', 'KAKAOTALK '],
+  ['Naver', 'NAVER('],
+  ['Weibo', 'Weibo'],
+  ['Alipay', 'AlipayClient/'],
+  ['Google App', 'GSA/'],
+  // Browsers with a mark of their own
+  ['Edge', 'Edg/'],
+  ['Edge', 'EdgA/'],
+  ['Edge', 'EdgiOS/'],
+  ['Edge', 'Edge/'],
+  ['Opera Mini', 'Opera Mini/'],
+  ['Opera Mini', 'OPiOS/'],
+  ['Opera', 'OPR/'],
+  ['Opera', 'OPX/'],
+  ['Opera', 'OPT/'],
+  ['Samsung Internet', 'SamsungBrowser/'],
+  ['Yandex Browser', 'YaBrowser/'],
+  ['Yandex Browser', 'YaSearchBrowser/'],
+  ['Vivaldi', 'Vivaldi/'],
+  ['Brave', 'Brave/'],
+  ['DuckDuckGo', 'DuckDuckGo/'],
+  ['DuckDuckGo', 'Ddg/'],
+  ['Ecosia', '(Ecosia', '@'],
+  ['UC Browser', 'UCBrowser/'],
+  ['UC Browser', 'UCWEB'],
+  ['QQ Browser', 'QQBrowser/'],
+  ['Huawei Browser', 'HuaweiBrowser/'],
+  ['MIUI Browser', 'MiuiBrowser/'],
+  ['Vivo Browser', 'VivoBrowser/'],
+  ['HeyTap Browser', 'HeyTapBrowser/'],
+  ['Baidu', 'baiduboxapp/'],
+  ['Baidu', 'BIDUBrowser', 'BIDUBrowser '],
+  ['Whale', 'Whale/'],
+  ['Silk', 'Silk/'],
+  ['Puffin', 'Puffin/'],
+  ['Coc Coc', 'coc_coc_browser/'],
+  ['Aloha', 'AlohaBrowser/'],
+  ['Phoenix', 'PHX/'],
+  ['Avast Secure Browser', 'Avast/'],
+  ['AVG Secure Browser', 'AVG/'],
+  ['Oculus Browser', 'OculusBrowser/'],
+  ['Electron', 'Electron/'],
+  ['Sogou Explorer', 'MetaSr', 'MetaSr '],
+  ['Maxthon', 'Maxthon/'],
+  ['Maxthon', 'MxBrowser/'],
+  ['Cobalt', 'Cobalt/'],
+  ['SeaMonkey', 'SeaMonkey/'],
+  ['Pale Moon', 'PaleMoon/'],
+  ['Waterfox', 'Waterfox/'],
+  ['Firefox Focus', 'Focus/'],
+  ['Firefox Focus', 'Klar/'],
+  ['Firefox', 'FxiOS/'],
+  ['Chrome', 'CriOS/'],
+  ['Internet Explorer', 'IEMobile/'],
+  ['Internet Explorer', 'MSIE ', 'MSIE '],
+  ['Internet Explorer', 'Trident/', 'rv:'],
+  ['Chrome', 'HeadlessChrome/'],
+  ['Chromium', 'Chromium/'],
+  ['Epiphany', 'Epiphany/'],
+  ['Falkon', 'Falkon/'],
+  ['Konqueror', 'Konqueror/'],
+  ['Opera', 'Opera/', 'Version/'],
+  ['Opera', 'Opera ', 'Opera '],
+  ['Android WebView', '; wv)', 'Chrome/'],
+  ['Chrome', 'Chrome/'],
+  ['Firefox', 'Firefox/'],
+]
+
+/** Asked before anything else that an imitator might say too: Windows Phone says Android and iPhone, a TV says Linux. */
+export const systemMarks: readonly Mark[] = [
+  ['Xbox', 'Xbox'],
+  ['PlayStation', 'PlayStation'],
+  ['PlayStation', 'PLAYSTATION'],
+  ['Nintendo', 'Nintendo'],
+  ['Windows Phone', 'Windows Phone', 'Windows Phone '],
+  ['tvOS', 'AppleTV', 'tvOS/'],
+  ['tvOS', 'Apple TV', 'CPU OS '],
+  ['watchOS', 'Watch OS', 'Watch OS '],
+  ['watchOS', 'watchOS', 'watchOS/'],
+  ['Tizen', 'Tizen', 'Tizen '],
+  ['webOS', 'Web0S'],
+  ['webOS', 'webOS'],
+  ['Roku', 'Roku', 'DVP-'],
+  ['KaiOS', 'KAIOS/'],
+  ['HarmonyOS', 'OpenHarmony', 'OpenHarmony '],
+  ['HarmonyOS', 'HarmonyOS', 'HarmonyOS '],
+  ['iPadOS', 'iPad', ' OS '],
+  ['iOS', 'iPhone', ' OS '],
+  ['iOS', 'iPod', ' OS '],
+  ['Android', 'Android', 'Android '],
+  ['Windows', 'Windows', 'Windows NT '],
+  ['macOS', 'Mac OS X', 'Mac OS X '],
+  ['macOS', 'Macintosh'],
+  ['ChromeOS', 'CrOS'],
+  ['FreeBSD', 'FreeBSD'],
+  ['OpenBSD', 'OpenBSD'],
+  ['Linux', 'Linux'],
+  ['Linux', 'X11'],
+]
+
+/** What Windows calls itself inside → what people call it. Windows 11 says 10. */
+export const windowsVersions: ReadonlyMap<string, string> = new Map([
+  ['10.0', '10'],
+  ['6.3', '8.1'],
+  ['6.2', '8'],
+  ['6.1', '7'],
+  ['6.0', 'Vista'],
+  ['5.2', 'XP'],
+  ['5.1', 'XP'],
+])
+
+/** A screen on the wall, whatever its system. */
+export const televisionMarks: readonly string[] = [
+  'SMART-TV',
+  'SmartTV',
+  'Smart TV',
+  'Smart-TV',
+  'HbbTV',
+  'GoogleTV',
+  'Google TV',
+  'AppleTV',
+  'Apple TV',
+  'tvOS',
+  'Android TV',
+  'AndroidTV',
+  'Opera TV',
+  'PhilipsTV',
+  'InettvBrowser',
+  'NetCast',
+  'NETTV',
+  'VIDAA',
+  'Viera',
+  'VIERA',
+  'BRAVIA',
+  'AQUOS',
+  'MiTV',
+  'MIBOX',
+  'CrKey',
+  'Chromecast',
+  'Roku',
+  '; AFT',
+  'Web0S',
+  'Large Screen',
+]
+
+/** Neither desk nor hand: consoles, glasses, watches, cars. */
+export const otherMarks: readonly string[] = [
+  'Xbox',
+  'PlayStation',
+  'PLAYSTATION',
+  'Nintendo',
+  'OculusBrowser',
+  'PicoBrowser',
+  'Mobile VR',
+  'Watch OS',
+  'watchOS',
+  'QtCarBrowser',
+  'Tesla/',
+]
+
+/** Browsers that a program runs (compared in lower case, anywhere in the agent). */
+export const headlessMarks: readonly string[] = [
+  'headless',
+  'phantomjs',
+  'slimerjs',
+  'htmlunit',
+  'jsdom/',
+  'puppeteer',
+  'playwright',
+  'cypress/',
+  'selenium',
+  'webdriver',
+  'splash',
+]
+
+/** Programs and libraries that fetch pages (compared in lower case, at the beginning of the agent). */
+export const libraryMarks: readonly string[] = [
+  'aiohttp',
+  'akka-http',
+  'apache-httpclient',
+  'apachebench',
+  'autocannon',
+  'axios',
+  'bun/',
+  'curl',
+  'dart/',
+  'deno/',
+  'faraday',
+  'go-http-client',
+  'got ',
+  'got/',
+  'guzzlehttp',
+  'http_request',
+  'http.rb',
+  'httpie',
+  'httpx',
+  'hyper/',
+  'insomnia',
+  'jakarta',
+  'java/',
+  'k6/',
+  'ktor',
+  'libcurl',
+  'libwww',
+  'lwp',
+  'mechanize',
+  'mozilla/5.0 (windows nt; windows nt 10.0; en-us) windowspowershell',
+  'node-fetch',
+  'node-superagent',
+  'node',
+  'okhttp',
+  'perl',
+  'php',
+  'postmanruntime',
+  'powershell',
+  'python',
+  'reactornetty',
+  'req/',
+  'reqwest',
+  'rest-client',
+  'restsharp',
+  'ruby',
+  'scrapy',
+  'typhoeus',
+  'undici',
+  'unirest',
+  'urllib',
+  'vegeta',
+  'wget',
+  'winhttp',
+  'wrk',
+]
+
+/**
+ * Names that `my-ua-parser` may give, by its own name in lower case → ours. Closed, because it answers with the very letters of
+ * the agent: without this an agent could make up any number of browsers.
+ */
+export const parserBrowsers: ReadonlyMap<string, string> = new Map(
+  [
+    ...'2345Explorer,Arora,Avant,Basilisk,Bolt,Bowser,Camino,Chrome,Chromium,Dillo,Dolphin,Doris,Edge,Epiphany,Facebook,Falkon,Fennec,Firefox'.split(
+      ',',
+    ),
+    ...'Flock,Flow,IceCat,IceDragon,IceApe,Iceweasel,Instagram,Iridium,Iron,K-Meleon,Kindle,Klarna,Konqueror,Links,Lynx,Maxthon,Midori'.split(
+      ',',
+    ),
+    ...'NetFront,Netscape,NetSurf,Obigo,OmniWeb,Opera,Opera Mini,Opera Coast,Polaris,Puffin,Quark,QupZilla,Rekonq,Safari,Seamonkey,Silk'.split(
+      ',',
+    ),
+    ...'Skyfire,Sleipnir,Snapchat,Swiftfox,Tesla,Tizen Browser,Twitter,Vivaldi,w3m,WeChat,Whale,Android Browser,Comodo Dragon'.split(','),
+    ...'360 Browser,Coc Coc,Sogou Explorer,Sogou Mobile,Smart Lenovo Browser,Sailfish Browser,Firefox Reality,LinkedIn,TikTok,Weibo'.split(
+      ',',
+    ),
+  ]
+    .map((name): [string, string] => [name.toLowerCase(), name])
+    .concat([
+      ['mobile safari', 'Safari'],
+      ['chrome webview', 'Android WebView'],
+      ['chrome headless', 'Chrome'],
+      ['firefox focus', 'Firefox Focus'],
+      ['ie', 'Internet Explorer'],
+      ['iemobile', 'Internet Explorer'],
+      ['opera mobi', 'Opera'],
+      ['opera tablet', 'Opera'],
+      ['opera touch', 'Opera'],
+      ['opera gx', 'Opera'],
+      ['ucbrowser', 'UC Browser'],
+      ['lbbrowser', 'LieBao Browser'],
+      ['gsa', 'Google App'],
+      ['yandex', 'Yandex Browser'],
+    ]),
+)
+
+/** The same for systems. */
+export const parserSystems: ReadonlyMap<string, string> = new Map(
+  [
+    ...'Android,BlackBerry,iOS,Windows,Windows Phone,Windows Mobile,Tizen,KaiOS,Symbian,Series40,Bada,MeeGo,Maemo,QNX,Sailfish,webOS'.split(
+      ',',
+    ),
+    ...'Firefox OS,HarmonyOS,RIM Tablet OS,Palm,Linux,FreeBSD,NetBSD,OpenBSD,DragonFly,Haiku,Solaris,AIX,BeOS,AmigaOS,Fuchsia'.split(','),
+    ...'SerenityOS,UNIX,Nintendo,PlayStation,Xbox,watchOS,Chromecast,NetTV,Viera'.split(','),
+  ]
+    .map((name): [string, string] => [name.toLowerCase(), name])
+    .concat([
+      ['mac os', 'macOS'],
+      ['chromium os', 'ChromeOS'],
+      ...'ubuntu,debian,suse,opensuse,gentoo,arch,slackware,fedora,mandriva,centos,raspbian,mint,manjaro,gnu'
+        .split(',')
+        .map((name): [string, string] => [name, 'Linux']),
+    ]),
+)

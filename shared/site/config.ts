@@ -1,0 +1,49 @@
+/** What a site is. Versions are insert-only; a hit pins the version that was in force when it came. */
+
+/** A time zone (IANA name) from an instant on (ms UTC; the first one from −∞, stored as 0). */
+export type ZoneSpan = { tz: string; from: number }
+
+export type SiteConfig = {
+  /** Domain: lower case, punycode, without `www.` and port. */
+  site: string
+  version: number
+  /** When this version was written, ms UTC. */
+  at: number
+  created: number
+  removed?: true
+  zones: ZoneSpan[]
+  identity: 'cookie' | 'cookieless'
+  /** Secret of the site, base64: visitor hashes in cookie mode, user hashes. Never leaves the server. */
+  key: string
+  /** A new session after this gap, 1 min … 7 h 55. */
+  sessionTimeoutMs: number
+  cutAtMidnight: boolean
+  cutAtCampaign: boolean
+  /** Rule behind `bounce_rate`: GA4's (not engaged) or one pageview and nothing else. */
+  bounce: 'engaged' | 'single-page'
+  /** Hosts beside the domain and its subdomains whose hits are not flagged `host`. */
+  hosts: string[]
+  /** Query parameters that stay part of the page. */
+  params: string[]
+  /** Hits that match are flagged with the rule's name. */
+  exclude: { paths: string[]; countries: string[]; addresses: string[] }
+  /** Origins that may read the API with a key from a browser. */
+  origins: string[]
+}
+
+export const defaults = {
+  identity: 'cookie',
+  sessionTimeoutMs: 30 * 60_000,
+  cutAtMidnight: false,
+  cutAtCampaign: false,
+  bounce: 'engaged',
+} as const
+
+export const sessionTimeoutLimits = { minMs: 60_000, maxMs: (7 * 60 + 55) * 60_000 } as const
+
+/** The part of a configuration that its owner may see. */
+export const publicSite = ({ key: _secret, ...rest }: SiteConfig): Omit<SiteConfig, 'key'> => rest
+
+/** True when `host` (lower case, without `www.`) belongs to the site. */
+export const isOwnHost = (config: Pick<SiteConfig, 'site' | 'hosts'>, host: string): boolean =>
+  host === config.site || host.endsWith(`.${config.site}`) || config.hosts.includes(host)

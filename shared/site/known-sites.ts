@@ -1,0 +1,64 @@
+import type { Clock } from '../clock.ts'
+import { FootfallError } from '../errors.ts'
+import type { Sites } from '../ports/sites.ts'
+import type { SiteConfig } from './config.ts'
+
+/**
+ * Site configurations held in memory, for the hot path. A configuration is asked for again after `freshMs`; while the store
+ * is down the last answer stands for `staleMs` (24 h: changes are written that far ahead), then it is an outage, never "no such site".
+ */
+export type KnownSites = {
+  /** The newest version; `undefined` for a site that is not registered (or removed). Throws `store-unavailable`. */
+  newest(site: string): SiteConfig | undefined | Promise<SiteConfig | undefined>
+  /** Exactly one version (they never change, so it is kept). Throws `store-unavailable`. */
+  version(site: string, version: number): SiteConfig | undefined | Promise<SiteConfig | undefined>
+}
+
+const freshMs = 500
+const staleMs = 24 * 3_600_000
+const heldLimit = 20_000
+
+export const createKnownSites = (sites: Sites, clock: Clock): KnownSites => {
+  const newest = new Map<string, { config: SiteConfig | undefined; at: number }>()
+  const versions = new Map<string, SiteConfig>()
+
+  const put = <K, V>(map: Map<K, V>, key: K, value: V) => {
+    if (map.size >= heldLimit) map.clear()
+    map.set(key, value)
+  }
+
+  const fetchNewest = async (site: string, now: number): Promise<SiteConfig | undefined> => {
+    const held = newest.get(site)
+    try {
+      const found = await sites.find(site)
+      const config = found?.removed ? undefined : found
+      put(newest, site, { config, at: now })
+      return config
+    } catch (cause) {
+      if (held && now - held.at < staleMs) return held.config
+      throw new FootfallError('store-unavailable', { cause })
+    }
+  }
+
+  return {
+    newest(site) {
+      const now = clock.now()
+      const held = newest.get(site)
+      return held && now - held.at < freshMs && now >= held.at ? held.config : fetchNewest(site, now)
+    },
+    version(site, version) {
+      const name = `${site} ${version}`
+      const held = versions.get(name)
+      if (held) return held
+      return sites.at(site, version).then(
+        (config) => {
+          if (config) put(versions, name, config)
+          return config
+        },
+        (cause) => {
+          throw new FootfallError('store-unavailable', { cause })
+        },
+      )
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import { FootfallError } from '../errors.ts'
+import type { LogRecord } from '../ports/log.ts'
+import type { EventRecord } from './event.ts'
+
+/**
+ * Rule R4: everyone who reads `events` accepts a record only if it stands at the offset `at` that its writer meant. A misplaced
+ * record was computed beside the accepted prefix, nobody takes it. Bytes that are no event have no `at` and are misplaced too.
+ */
+const parse = (body: string): EventRecord | undefined => {
+  try {
+    return JSON.parse(body) ?? undefined
+  } catch {
+    return undefined // no event, so it stands nowhere
+  }
+}
+
+/**
+ * The accepted events among `records`, in order. `lastSrc` is the greatest hits offset taken before (`undefined` = unknown, the
+ * first one sets it). Accepted offsets are consecutive, with a gap only where an event says how much was lost;
+ * anything else throws `partition-stopped`.
+ */
+export const acceptEvents = (records: readonly LogRecord[], lastSrc: number | undefined): { offset: number; event: EventRecord }[] => {
+  const accepted: { offset: number; event: EventRecord }[] = []
+  let last = lastSrc
+  for (const { offset, body } of records) {
+    const event = parse(body)
+    if (event?.at !== offset) continue
+    if (last !== undefined && event.src !== last + 1 && event.src !== last + event.n.lost)
+      throw new FootfallError('partition-stopped', { detail: `Event ${offset} is about hit record ${event.src}, after ${last}.` })
+    last = event.src
+    accepted.push({ offset, event })
+  }
+  return accepted
+}

@@ -1,0 +1,200 @@
+import type { DeadReason } from '../hit/read-record.ts'
+import type { HitsRecord, RecordHit, RefusalsRecord } from '../hit/record.ts'
+import type { SiteConfig } from '../site/config.ts'
+import type { Day } from '../site/zone.ts'
+import type { EventHit, EventRecord, LedgerSums, Session, Touch } from './event.ts'
+import { flagOf } from './flag.ts'
+import { dayOf, engage, extend, graceMs, open, standingOf } from './session.ts'
+import { nameOf, type VisitState } from './state.ts'
+
+/**
+ * enrich's pure step: one `hits` record and the state before it give its one event. It reads the state and changes nothing;
+ * `applyEvent` does, with the event. Expiry is decided here, where a session or an id is read, from the record's log time.
+ */
+
+/** Ids are known this long, in log time: a retry within it counts once. */
+export const retryHorizonMs = 24 * 3_600_000
+
+const hourMs = 3_600_000
+
+/** Where a record stands and where its event is meant to. `lt` is the running maximum of append times. */
+export type Position = { partition: number; src: number; at: number; time: number; lt: number }
+
+/** State keys of a record's visitor: its own, its flagged visits', and both under yesterday's hash. */
+export const keysOf = ({ vis, vprev }: HitsRecord): string[] => {
+  const keys = [vis, flaggedKey(vis)]
+  return vprev === undefined ? keys : [...keys, vprev, flaggedKey(vprev)]
+}
+const flaggedKey = (vis: string): string => `${vis}!`
+
+const emptySums = (time: number): LedgerSums => ({ hour: Math.floor(time / hourMs) * hourMs, received: 0, counted: 0, repeated: 0, dead: 0, lost: 0 })
+
+/** The event of refusals: only the ledger. */
+export const refusalsEvent = ({ site, led, hour }: RefusalsRecord, { src, at, lt }: Position): EventRecord => {
+  const received = Object.values(led).reduce((sum, n) => sum + n, 0)
+  return { v: 1, src, at, lt, site, n: { ...emptySums(hour), received, refused: led }, x: [] }
+}
+
+/** The event of a record that cannot be used. It cannot say of how many hits, so it counts as one. */
+export const deadEvent = (reason: DeadReason, { src, at, lt, time }: Position): EventRecord => ({
+  v: 1,
+  src,
+  at,
+  lt,
+  site: '',
+  n: { ...emptySums(time), received: 1, dead: 1 },
+  x: [],
+  dead: reason,
+})
+
+/** The event that closes a hole in the log: `lost` records up to and with `src` were gone before they could be read. */
+export const lostEvent = (lost: number, { src, at, lt, time }: Position): EventRecord => ({
+  v: 1,
+  src,
+  at,
+  lt,
+  site: '',
+  n: { ...emptySums(time), lost },
+  x: [],
+  dead: 'lost',
+})
+
+type Lane = { key: string; from: string | undefined; current: Session | undefined }
+
+/** What one record has made so far. */
+type Progress = {
+  record: HitsRecord
+  position: Position
+  config: SiteConfig
+  state: VisitState
+  sums: LedgerSums
+  ids: string[]
+  touches: Touch[]
+  lanes: Map<string, Lane>
+  taken: Set<string>
+  line: number
+}
+
+const heldSession = ({ state, record, config, position }: Progress, key: string): Session | undefined => {
+  const held = state.sessions.get(nameOf(record.site, key))
+  return held && position.lt - held.lt <= config.sessionTimeoutMs + graceMs ? held.s : undefined
+}
+
+/** The visitor's latest session among the flagged or the others; one found under yesterday's hash moves to today's. */
+const laneOf = (progress: Progress, isFlagged: boolean): Lane => {
+  const { vis, vprev } = progress.record
+  const keyFor = (hash: string) => (isFlagged ? flaggedKey(hash) : hash)
+  const key = keyFor(vis)
+  const known = progress.lanes.get(key)
+  if (known) return known
+  const own = heldSession(progress, key)
+  const before = own || vprev === undefined ? undefined : heldSession(progress, keyFor(vprev))
+  const lane: Lane = { key, from: before && keyFor(vprev!), current: own ?? before }
+  progress.lanes.set(key, lane)
+  return lane
+}
+
+const isRepeat = ({ state, record, position, taken, line }: Progress, { id, l }: RecordHit): boolean => {
+  if (l !== undefined && l <= line) return true
+  if (taken.has(id)) return true
+  const first = state.ids.get(nameOf(record.site, id))
+  return first !== undefined && position.lt - first <= retryHorizonMs
+}
+
+const storedHit = ({ id, t, n, path, host, ti, r, p, rev, fg, sd }: RecordHit, day: Day, vis: string): EventHit => ({ id, t, day, vis, n, path, host, ti, ref: r, p, rev, fg, sd })
+
+const countHit = ({ sums }: Progress, flag: string | undefined): void => {
+  if (flag === undefined) {
+    sums.counted++
+    return
+  }
+  sums.flagged ??= Object.create(null) as Record<string, number>
+  sums.flagged[flag] = (sums.flagged[flag] ?? 0) + 1
+}
+
+/** Puts a session and its new hit into the event: one entry per session. */
+const touch = (progress: Progress, lane: Lane, s: Session, hit: EventHit, mark: { side?: 1; opened?: 1 } = {}): void => {
+  const existing = progress.touches.find((t) => t.s.id === s.id)
+  if (existing) {
+    existing.s = s
+    existing.h.push(hit)
+  } else progress.touches.push({ key: lane.key, ...mark, s, h: [hit] })
+  if (!mark.side) lane.current = s
+}
+
+/** The session moves away from yesterday's hash with the first entry that becomes state. */
+const markMoved = ({ touches, lanes }: Progress): void => {
+  for (const { key, from, current } of lanes.values()) {
+    if (from === undefined) continue
+    const moved = touches.find((t) => t.key === key && !t.side && t.s.id === current?.id)
+    if (moved && !moved.opened) moved.from = from
+  }
+}
+
+const newSessionId = ({ position: { partition, src }, touches }: Progress): string => `${partition.toString(36)}-${src.toString(36)}-${touches.length.toString(36)}`
+
+const takeEngagement = (progress: Progress, hit: RecordHit): void => {
+  const { record, config } = progress
+  const flag = flagOf(record, hit, config)
+  const lane = laneOf(progress, flag !== undefined)
+  if (!lane.current) {
+    progress.ids.push(hit.id)
+    return countHit(progress, flag)
+  }
+  const day = dayOf(config, hit.t)
+  const s = engage(lane.current, hit, day, record.vis, config.sessionTimeoutMs)
+  touch(progress, lane, s, storedHit(hit, day, record.vis))
+  countHit(progress, flag ?? s.bot)
+}
+
+const takeHit = (progress: Progress, hit: RecordHit): void => {
+  const { record, config } = progress
+  const flag = flagOf(record, hit, config)
+  const lane = laneOf(progress, flag !== undefined)
+  const day = dayOf(config, hit.t)
+  const standing = lane.current ? standingOf(lane.current, hit, day, config) : 'after'
+  const stored = storedHit(hit, day, record.vis)
+  if (standing === 'inside') {
+    const s = extend(lane.current!, hit, day, record.vis, record.user)
+    touch(progress, lane, s, stored)
+    return countHit(progress, flag ?? s.bot)
+  }
+  const opening = { fs: record.fs, user: record.user, geo: record.geo, dev: record.dev, lang: record.lang, scr: record.scr, flag }
+  const s = open(newSessionId(progress), hit, day, record.vis, opening, config)
+  touch(progress, lane, s, stored, standing === 'before' ? { side: 1, opened: 1 } : { opened: 1 })
+  countHit(progress, flag)
+}
+
+/** The event of a record of hits: repeats dropped by id, each hit given to its session, all of it summed for the ledger. */
+export const hitsEvent = (record: HitsRecord, position: Position, config: SiteConfig, state: VisitState): EventRecord => {
+  const source = record.imp?.src
+  const progress: Progress = {
+    record,
+    position,
+    config,
+    state,
+    sums: emptySums(position.time),
+    ids: [],
+    touches: [],
+    lanes: new Map(),
+    taken: new Set(),
+    line: source === undefined ? 0 : (state.lines.get(nameOf(record.site, source)) ?? 0),
+  }
+  const hits = record.ev.length === 1 ? record.ev : [...record.ev].sort((a, b) => a.t - b.t)
+  for (const hit of hits) {
+    progress.sums.received++
+    if (isRepeat(progress, hit)) {
+      progress.sums.repeated++
+      continue
+    }
+    progress.taken.add(hit.id)
+    if (hit.n === 'engagement') takeEngagement(progress, hit)
+    else takeHit(progress, hit)
+  }
+  markMoved(progress)
+  const { src, at, lt } = position
+  const event: EventRecord = { v: 1, src, at, lt, site: record.site, cfg: record.cfg, sh: record.sh, n: progress.sums, x: progress.touches }
+  if (progress.ids.length > 0) event.ids = progress.ids
+  if (source !== undefined) event.imp = { src: source, line: Math.max(progress.line, ...record.ev.map(({ l }) => l ?? 0)) }
+  return event
+}
