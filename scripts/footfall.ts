@@ -14,6 +14,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
+// The timers of the clock keep no process alive, and a command that works on the folder itself may have nothing else to wait for.
+const awake = setInterval(() => undefined, 60_000)
+
 process.exitCode = await main(
   process.argv.slice(2),
   {
@@ -23,7 +26,9 @@ process.exitCode = await main(
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
     input: () => text(process.stdin),
-    openFunctions: async (config) => (await import('#shared/wire.ts')).openFunctions(config, systemClock),
+    openFunctions: async (config) => (await import('#shared/runtime/embedded.ts')).openFunctions(config, systemClock),
+    checkFolder: async ({ data }) => (await (await import('#shared/wire.ts')).wire(data, 'queries', systemClock)).close(),
   },
   version,
 )
+clearInterval(awake)

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { FileName, OpenFolder } from './engines/sqlite/folder.ts'
+import type { LogPort } from './engines/sqlite/log-thread.ts'
 
 /**
  * The only place that knows which engine is used. Engines are imported lazily, so that a function loads no driver it has no use for.
@@ -8,19 +9,38 @@ import type { FileName, OpenFolder } from './engines/sqlite/folder.ts'
 export type Stores = OpenFolder
 
 /** What a thread of the embedded product writes; it reads the rest (one writer per file). */
-export type ThreadPart = 'all' | 'edge' | 'stages' | 'queries'
+export type ThreadPart = 'all' | 'edge' | 'log' | 'stages' | 'queries'
 const writes: Record<ThreadPart, readonly FileName[]> = {
   all: ['log', 'state', 'site'],
-  edge: ['log', 'site'],
+  edge: ['site'],
+  log: ['log'],
   stages: ['state'],
   queries: [],
 }
 
-/** Opens the ports of one thread over the data folder (`:memory:` for tests). `busName` joins the threads of one process. */
-export const wire = async (folder: string, part: ThreadPart, clock: Clock, busName?: string): Promise<Stores> => {
+/** `busName` joins the threads of one process; `logThread` is the thread that owns log.db. */
+export type WireOptions = { busName?: string; logThread?: LogPort }
+
+/** Opens the ports of one thread over the data folder (`:memory:` for tests). */
+export const wire = async (folder: string, part: ThreadPart, clock: Clock, options: WireOptions = {}): Promise<Stores> => {
   const { openFolder } = await import('./engines/sqlite/folder.ts')
-  const { groupLimits } = await import('./engines/sqlite/log.ts')
-  return openFolder({ folder, writes: writes[part], busName, group: part === 'edge' ? groupLimits : undefined }, clock)
+  const hitsWriter = options.logThread && (await import('./engines/sqlite/log-thread.ts')).createThreadWriter(options.logThread)
+  return openFolder({ folder, writes: writes[part], busName: options.busName, hitsWriter }, clock)
+}
+
+/** Owns log.db in this thread and commits what comes over `port` (the other end is `wire`'s `logThread`). Answers how to end it. */
+export const wireLogThread = async (folder: string, clock: Clock, port: LogPort, busName: string): Promise<() => void> => {
+  const { openFile } = await import('./engines/sqlite/folder.ts')
+  const { serveThreadWriter } = await import('./engines/sqlite/log-thread.ts')
+  const { createLogFile } = await import('./engines/sqlite/log.ts')
+  const { createBus } = await import('./engines/sqlite/bus.ts')
+  const db = openFile(folder, 'log')
+  const bus = createBus(busName)
+  serveThreadWriter(port, createLogFile(db, clock, bus))
+  return () => {
+    bus.close()
+    db.close()
+  }
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { Clock } from '#shared/clock.ts'
 import { FootfallError, replyOf } from '#shared/errors.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
-import { networkOf } from '#shared/hit/address.ts'
 import { buildRecords, type ResolvedHit } from '#shared/hit/batch.ts'
 import { parseHit, parseSite } from '#shared/hit/parse.ts'
 import { createRateLimit } from '#shared/hit/rate.ts'
@@ -14,7 +13,7 @@ import { createKnownSites } from '#shared/site/known-sites.ts'
 import { createKnownSalts } from '#shared/site/salt-cache.ts'
 import { partitionOf } from '#shared/site/shards.ts'
 import { pixelHit, readHits, readText } from './body.ts'
-import { createResolver, type EdgeKnowledge, senderOf } from './resolve.ts'
+import { createResolver, createSenders, type EdgeKnowledge, type Sender } from './resolve.ts'
 
 /**
  * collect-hit: takes hits over HTTP, checks them, turns addresses and agents into what may be stored, and appends them to the
@@ -78,7 +77,8 @@ const answer = ({ resolved, refused }: Taken): Reply => {
  * Ports in, handler out. `flush` appends the refusals that no hit has taken along yet; call it before the log is closed.
  */
 export const createHandler = (ports: Ports, options: Options): { handle: Handler; flush(): Promise<void> } => {
-  const { log, clock, secrets, isTrustedProxy } = ports
+  const { log, clock, secrets } = ports
+  const senderOf = createSenders(ports.isTrustedProxy)
   const sites = createKnownSites(ports.sites, clock)
   const resolve = createResolver({ ...ports, salts: createKnownSalts(ports.salts, clock) })
   const rates = createRateLimit(options.rate)
@@ -121,7 +121,6 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
     return access
   }
 
-  type Sender = ReturnType<typeof senderOf>
   type Context = { now: number; sender: Sender; access: Access | undefined }
 
   /** One hit to its end: resolved, or refused and in the ledger of the site it names (of '' when that is not registered). */
@@ -154,7 +153,7 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
 
   /** Who is asked for more than his share is told so before anything else is done with his hits. */
   const admit = (values: unknown[], sender: Sender, now: number): void => {
-    const wait = rates.take(networkOf(sender.address), values.length, now)
+    const wait = rates.take(sender.network, values.length, now)
     if (wait === 0) return
     for (const value of values) refuseNamed(value, 'rate')
     throw new FootfallError('rate', { retryAfterS: wait })
@@ -186,7 +185,7 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
     const access = await accessOf(request)
     const values = await readRequest(request, access)
     const now = clock.now()
-    const sender = senderOf(request, isTrustedProxy)
+    const sender = senderOf(request)
     if (!access) admit(values, sender, now)
     return answer(await takeAll(values, { now, sender, access }))
   }
@@ -194,7 +193,7 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
   /** 200 with the image whatever was refused; only when the hit could not be made durable the status says so (never a 2xx then). */
   const getPixel = async (request: Request): Promise<Reply> => {
     const now = clock.now()
-    const sender = senderOf(request, isTrustedProxy)
+    const sender = senderOf(request)
     const values = [pixelHit(request)]
     try {
       admit(values, sender, now)

@@ -1,8 +1,9 @@
 import type { Request } from '#shared/handler.ts'
-import { clientAddress, createCidrs, parseAddress } from '#shared/hit/address.ts'
+import { clientAddress, createCidrs, networkOf, parseAddress } from '#shared/hit/address.ts'
 import type { ResolvedHit } from '#shared/hit/batch.ts'
 import { agentHash, clientHash, firstDayOf, userHash } from '#shared/hit/identity.ts'
 import type { ParsedHit } from '#shared/hit/parse.ts'
+import { createRecent } from '#shared/hit/recent.ts'
 import type { Device, Place, RefusalReason } from '#shared/hit/record.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import type { KnownSalts } from '#shared/site/salt-cache.ts'
@@ -17,14 +18,30 @@ export type EdgeKnowledge = {
   isTrustedProxy: (address: string) => boolean
 }
 
-type Sender = { address: string; agent: string }
+/** Whose request it is: the visitor's address, the network its rate is limited by, and its agent. */
+export type Sender = { address: string; network: string; agent: string }
 
-/** Who sent the request: the peer, or the visitor that trusted proxies name. */
-export const senderOf = (request: Request, isTrusted: (address: string) => boolean): Sender => ({
-  address: clientAddress(request.address, request.headers['x-forwarded-for'], isTrusted),
-  agent: request.headers['user-agent'] ?? '',
-})
+/**
+ * Who sends a request: the peer, or the visitor that trusted proxies name. Reading addresses costs microseconds, and visitors come
+ * again: the last answers are remembered, in memory only.
+ */
+export const createSenders = (isTrusted: (address: string) => boolean): ((request: Request) => Sender) => {
+  const recent = createRecent<Omit<Sender, 'agent'>>(40_000)
+  return ({ address: peer, headers }) => {
+    const forwarded = headers['x-forwarded-for']
+    const name = `${peer} ${forwarded ?? ''}`
+    let known = recent.get(name)
+    if (!known) {
+      const address = clientAddress(peer, forwarded, isTrusted)
+      known = { address, network: networkOf(address) }
+      if (name.length <= 200) recent.set(name, known)
+    }
+    return { ...known, agent: headers['user-agent'] ?? '' }
+  }
+}
 
+/** Whose hit it is: what the visitor's hash may be made of. */
+type Person = Pick<Sender, 'address' | 'agent'>
 type Identity = { vis: string; vprev?: string; fs?: number }
 
 export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salts: KnownSalts }) => {
@@ -36,7 +53,7 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
     return rule(address)
   }
 
-  const anonymous = async (config: SiteConfig, t: number, { address, agent }: Sender): Promise<Identity | 'too-old'> => {
+  const anonymous = async (config: SiteConfig, t: number, { address, agent }: Person): Promise<Identity | 'too-old'> => {
     const { day } = calendarOf(config.zones).dayAt(t)
     const salt = await salts.of(day)
     if (salt === 'gone') return 'too-old'
@@ -48,13 +65,13 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
     }
   }
 
-  const identify = (config: SiteConfig, hit: ParsedHit, sender: Sender): Identity | Promise<Identity | 'too-old'> =>
+  const identify = (config: SiteConfig, hit: ParsedHit, sender: Person): Identity | Promise<Identity | 'too-old'> =>
     config.identity === 'cookie' && hit.visitor !== undefined
       ? { vis: clientHash(config.key, config.site, hit.visitor), fs: firstDayOf(hit.visitor) }
       : anonymous(config, hit.t, sender)
 
   /** Trusted senders speak for others: the connection is the server's, so a hit must say whose it is. */
-  const senderFor = (hit: ParsedHit, config: SiteConfig): Sender | RefusalReason => {
+  const personFor = (hit: ParsedHit, config: SiteConfig): Person | RefusalReason => {
     if (hit.address === undefined) return config.identity === 'cookie' && hit.visitor !== undefined ? { address: '', agent: hit.agent ?? '' } : 'needs-visitor'
     const address = parseAddress(hit.address)
     return address === undefined ? 'malformed' : { address, agent: hit.agent ?? '' }
@@ -62,7 +79,7 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
 
   /** Resolves one parsed hit; `newId` makes an id where the caller sent none. */
   return async (hit: ParsedHit, config: SiteConfig, direct: Sender, trusted: boolean, newId: () => string): Promise<ResolvedHit | RefusalReason> => {
-    const sender = trusted ? senderFor(hit, config) : direct
+    const sender = trusted ? personFor(hit, config) : direct
     if (typeof sender === 'string') return sender
     const found = identify(config, hit, sender)
     const identity = found instanceof Promise ? await found : found

@@ -10,10 +10,10 @@ import { type SiteConfig, sessionTimeoutLimits } from '#shared/site/config.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { acceptEvents } from '#shared/visit/accept.ts'
-import type { EventRecord } from '#shared/visit/event.ts'
+import { type EventRecord, eventText } from '#shared/visit/event.ts'
 import { graceMs } from '#shared/visit/session.ts'
 import { applyEvent, changeOf, emptyState, loadedState, type VisitState } from '#shared/visit/state.ts'
-import { deadEvent, hitsEvent, keysOf, lostEvent, type Position, refusalsEvent, retryHorizonMs } from '#shared/visit/step.ts'
+import { deadEvent, type Flags, flagsOf, hitsEvent, keysOf, lostEvent, type Position, refusalsEvent, retryHorizonMs } from '#shared/visit/step.ts'
 
 /**
  * enrich-session: takes `hits` in order, gives each hit to its visit, appends one event per record to `events`, and only then
@@ -30,7 +30,7 @@ export const limits = {
 } as const
 
 /** What one record of the batch is, once it is read and its configuration is known. */
-type Item = { record: LogRecord; read: ReturnType<typeof readRecord>; config: SiteConfig | undefined }
+type Item = { record: LogRecord; read: ReturnType<typeof readRecord>; config?: SiteConfig; flags?: Flags }
 
 const isHits = (read: Item['read']): read is HitsRecord => 'ev' in read
 
@@ -40,10 +40,10 @@ export const createHandler = (ports: Ports): Handler => {
 
   const prepare = async (record: LogRecord): Promise<Item> => {
     const read = readRecord(record.body)
-    if (!isHits(read)) return { record, read, config: undefined }
+    if (!isHits(read)) return { record, read }
     const found = sites.version(read.site, read.cfg)
     const config = found instanceof Promise ? await found : found
-    return { record, read, config }
+    return { record, read, config, flags: config && flagsOf(read, config) }
   }
 
   /** Begins with no state: everything that could still matter is folded anew from `events`. */
@@ -88,7 +88,7 @@ export const createHandler = (ports: Ports): Handler => {
     change: ReturnType<typeof changeOf>,
   ): Promise<BatchAnswer> => {
     for (let i = 0; i < events.length; i += limits.sendRecords) {
-      const part = events.slice(i, i + limits.sendRecords).map((event) => JSON.stringify(event))
+      const part = events.slice(i, i + limits.sendRecords).map(eventText)
       if ((await log.append('events', partition, part)) !== was.ev + i) return { catchup: was.ev }
     }
     if ((await sessions.commit(partition, was, now, change)) === 'done') return { next: now.next }
@@ -105,22 +105,22 @@ export const createHandler = (ports: Ports): Handler => {
     const keys: SessionKey[] = []
     const ids: HitId[] = []
     const sources: ImportSource[] = []
-    for (const { read } of items) {
-      if (!isHits(read)) continue
+    for (const { read, flags } of items) {
+      if (!isHits(read) || !flags) continue
       const { site } = read
-      for (const key of keysOf(read)) keys.push({ site, key })
+      for (const key of keysOf(read, flags)) keys.push({ site, key })
       for (const { id } of read.ev) ids.push({ site, id })
       if (read.imp) sources.push({ site, source: read.imp.src })
     }
     return { sessions: keys, ids, sources }
   }
 
-  const eventOf = ({ read, config }: Item, position: Position, state: VisitState): EventRecord => {
+  const eventOf = ({ read, config, flags }: Item, position: Position, state: VisitState): EventRecord => {
     if ('dead' in read) return deadEvent(read.dead, position)
     if (!isHits(read)) return refusalsEvent(read, position)
-    if (!config) return deadEvent('unknown-config', position)
+    if (!config || !flags) return deadEvent('unknown-config', position)
     try {
-      return hitsEvent(read, position, config, state)
+      return hitsEvent(read, flags, position, config, state)
     } catch {
       return deadEvent('unusable', position) // the step is pure: it would fail on this record for ever, and costs only it
     }

@@ -65,12 +65,23 @@ const withoutPort = (text: string): string => {
   return colon !== -1 && colon === text.lastIndexOf(':') && /^\d{1,5}$/.test(text.slice(colon + 1)) ? text.slice(0, colon) : text
 }
 
+/** By hand: it runs for every visitor that is new to the memories in front of it, and splitting costs eight times as much. */
 const fourOf = (text: string): Parts | undefined => {
-  const octets = text.split('.')
-  return octets.length === 4 && octets.every(isOctet) ? octets.map(Number) : undefined
+  if (text.length < 7 || text.length > 15) return undefined
+  const parts: number[] = []
+  let octet = -1
+  for (let at = 0; at <= text.length; at += 1) {
+    const code = at === text.length ? dot : text.charCodeAt(at)
+    if (code === dot) {
+      if (octet < 0 || octet > 255 || parts.push(octet) > 4) return undefined
+      octet = -1
+    } else if (code < zero || code > zero + 9 || octet === 0) return undefined
+    else octet = octet < 0 ? code - zero : octet * 10 + code - zero
+  }
+  return parts.length === 4 ? parts : undefined
 }
-
-const isOctet = (text: string): boolean => /^(?:0|[1-9]\d{0,2})$/.test(text) && Number(text) < 256
+const dot = 46
+const zero = 48
 
 const sixOf = (text: string): Parts | undefined => {
   const zone = text.indexOf('%')
@@ -115,7 +126,8 @@ const sixText = (groups: Parts): string => {
   return length < 2 ? hex.join(':') : `${hex.slice(0, from).join(':')}::${hex.slice(from + length).join(':')}`
 }
 
-type Range = { parts: Parts; bits: number }
+/** Parts of the network's own address, and which of their bits count. */
+type Range = { parts: Parts; masks: Parts }
 
 const rangeOf = (text: string): Range => {
   const [address = '', prefix, ...more] = text.trim().split('/')
@@ -125,17 +137,18 @@ const rangeOf = (text: string): Range => {
   const bits = prefix === undefined ? most : /^\d{1,3}$/.test(prefix) ? Number(prefix) - (isMapped ? 96 : 0) : -1
   if (parts === undefined || more.length > 0 || bits < 0 || bits > most)
     throw new Error(`not an address or a range like 10.0.0.0/8: ${text}`)
-  return { parts, bits }
+  const masks = parts.map((_, at) => maskOf(parts.length === 4 ? 8 : 16, bits, at))
+  return { parts: parts.map((part, at) => part & masks[at]!), masks }
 }
 
-const isWithin = (range: Range, parts: Parts): boolean => {
-  if (parts.length !== range.parts.length) return false
-  const width = parts.length === 4 ? 8 : 16
-  return parts.every((part, at) => {
-    const free = width - Math.min(width, Math.max(0, range.bits - at * width))
-    return part >> free === range.parts[at]! >> free
-  })
+/** The mask of the part `at`, of `width` bits, under a prefix of `bits`. */
+const maskOf = (width: number, bits: number, at: number): number => {
+  const free = width - Math.min(width, Math.max(0, bits - at * width))
+  return (2 ** width - 1) & ~(2 ** free - 1)
 }
+
+const isWithin = ({ parts, masks }: Range, address: Parts): boolean =>
+  address.length === parts.length && address.every((part, at) => (part & masks[at]!) === parts[at])
 
 /** Addresses that nobody on the public Internet has (IANA special-purpose registries): private, loopback, link-local, documentation, multicast. */
 export const isPrivate = createCidrs([

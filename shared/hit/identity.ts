@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { type Day, isoDay, utcOf } from '../site/zone.ts'
+import { createRecent } from './recent.ts'
 
 /**
  * Who a visitor is, without keeping who he is (data.md §15): 48 bits of a keyed hash. The key stands before the message in
@@ -20,12 +21,21 @@ export const agentHash = (salt: Buffer, site: string, address: string, agent: st
 /** The site's own id of a signed-in person, stored only so. */
 export const userHash = (siteKey: string, site: string, user: string): string => keyed(siteKey, 'user', site, user)
 
-const firstDayForm = /\.(\d{4})(\d\d)(\d\d)$/
+const firstDayForm = /\.(\d{8})$/
+const firstDays = createRecent<Day | 0>(4_000)
+
+/** 0 = no date of the calendar. */
+const readDay = (digits: string): Day | 0 => {
+  const known = firstDays.get(digits)
+  if (known !== undefined) return known
+  const day = Number(digits)
+  const isDate = isoDay(day).replaceAll('-', '') === digits && utcOf(day) > 0
+  firstDays.set(digits, isDate ? day : 0)
+  return isDate ? day : 0
+}
 
 /** The first day ever, as the cookie value `<random>.<first day>` carries it; `undefined` for ids of another form. */
 export const firstDayOf = (client: string): Day | undefined => {
-  const parts = firstDayForm.exec(client)
-  if (!parts) return undefined
-  const day = Number(`${parts[1]}${parts[2]}${parts[3]}`)
-  return isoDay(day) === `${parts[1]}-${parts[2]}-${parts[3]}` && utcOf(day) > 0 ? day : undefined
+  const digits = firstDayForm.exec(client)?.[1]
+  return digits === undefined ? undefined : readDay(digits) || undefined
 }

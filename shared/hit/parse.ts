@@ -1,5 +1,6 @@
 import type { Campaign, Props, RefusalReason, Revenue } from './record.ts'
-import { languageTag, screenSize } from './text.ts'
+import { createRecent } from './recent.ts'
+import { languageTag, screenSize, textLimits } from './text.ts'
 import { campaignOf } from '../visit/campaign.ts'
 import { hostName, siteName } from '../site/domain.ts'
 
@@ -188,6 +189,17 @@ const parseUrl = (raw: Raw, isPageview: boolean, { keptParams }: ParseContext): 
   return url ? { url } : 'bad-url'
 }
 
+const languages = createRecent<string>(1_000)
+
+/** `languageTag`, remembered: browsers send a few hundred different ones. */
+const languageOf = (text: string): string | undefined => {
+  const known = languages.get(text)
+  if (known !== undefined) return known || undefined
+  const tag = languageTag(text)
+  if (text.length <= textLimits.languageChars) languages.set(text, tag ?? '')
+  return tag
+}
+
 /** The site a hit names, as sites are named; whether it is registered is the caller's question. */
 export const parseSite = (value: unknown): { site: string; raw: Raw } | RefusalReason => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'malformed'
@@ -236,7 +248,7 @@ export const parseHit = (raw: Raw, site: string, context: ParseContext): ParsedH
     visitor: visitor.visitor,
     user: user.user,
     scr: typeof raw['screen'] === 'string' ? screenSize(raw['screen']) : undefined,
-    lang: typeof raw['language'] === 'string' ? languageTag(raw['language']) : undefined,
+    lang: typeof raw['language'] === 'string' ? languageOf(raw['language']) : undefined,
     address: trusted.address,
     agent: trusted.agent,
   }

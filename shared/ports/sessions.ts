@@ -1,4 +1,7 @@
-/** sessions — enrich's fenced state: the latest session per visitor, known hit ids, highest import lines. */
+/**
+ * sessions — enrich's fenced state: the latest session per visitor, known hit ids, highest import lines. A crash may set it back,
+ * always state and fence together; it is a cache of the log.
+ */
 
 /** Where a partition stands: `next` hits offset to take, `ev` events offset that the next result must get. */
 export type EnrichFence = {
@@ -45,6 +48,6 @@ export type Sessions = {
   init(partition: number, fence: EnrichFence): Promise<EnrichFence>
   /** If the stored fence equals `was` (gen, next, ev): writes the change and `now`, all or nothing; else changes nothing: `stale`. */
   commit(partition: number, was: EnrichFence, now: EnrichFence, change: EnrichChange): Promise<'done' | 'stale'>
-  /** Removes what is older than the horizon, at most `limit` rows; answers how many went. */
+  /** Removes what is older than the horizon among the next `limit` sessions and ids (it goes round); answers how many went. */
   sweep(partition: number, horizon: SweepHorizon, limit: number): Promise<number>
 }

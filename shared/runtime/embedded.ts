@@ -61,11 +61,11 @@ const startThread = async (data: WorkerData, onExit: (code: number) => void) => 
     worker.postMessage({ kind: 'stop' })
     await exited
   }
-  return { handlerOf: remote.handlerOf, stop }
+  return { handlerOf: remote.handlerOf, stop, worker }
 }
 
 /**
- * Starts the product with its threads: hits, sites and the page here, stages and queries in threads of their own. `onFatal` is
+ * Starts the product with its threads: requests, sites and the page here; the log, the stages and queries in threads of their own. `onFatal` is
  * called when a thread dies: the process must end then, a restart goes on from the log. Throws what `holdFolder` throws.
  */
 export const startEmbedded = async (config: Config, logger: Logger, onFatal: (error: Error) => void): Promise<Embedded> => {
@@ -80,7 +80,13 @@ export const startEmbedded = async (config: Config, logger: Logger, onFatal: (er
   }
   try {
     const busName = `footfall-${process.pid}`
-    const stores = await wire(config.data, 'edge', clock, busName)
+    const start = async (part: WorkerData['part']) => {
+      const thread = await startThread({ config, part, busName }, (code) => onFatal(new Error(`The ${part} thread ended with ${code}.`)))
+      closers.push(thread.stop)
+      return thread
+    }
+    const { worker: logThread } = await start('log')
+    const stores = await wire(config.data, 'edge', clock, { logThread })
     closers.push(() => stores.close())
     const adminKey = await ensureAdminKey(config.data, stores.secrets, clock)
     const isNew = (await stores.sites.list()).length === 0
@@ -92,11 +98,8 @@ export const startEmbedded = async (config: Config, logger: Logger, onFatal: (er
     }
     const manage = await open('manage-sites')
     closers.push(await startSchedule(manage.handle, clock, (error) => logger.error({ err: error }, 'the schedule failed and runs again in an hour')))
-    for (const part of ['stages', 'queries'] as const) {
-      const thread = await startThread({ config, part, busName }, (code) => onFatal(new Error(`The ${part} thread ended with ${code}.`)))
-      closers.push(thread.stop)
-      if (part === 'queries') functions.set('query-metrics', thread.handlerOf('query-metrics'))
-    }
+    await start('stages')
+    functions.set('query-metrics', (await start('queries')).handlerOf('query-metrics'))
     const collect = await open('collect-hit')
     closers.push(collect.end)
     await open('serve-dashboard')

@@ -12,6 +12,9 @@ const subscriptions: readonly Subscription[] = [
   { name: 'rollup-window', topic: 'events', partition: 0 },
 ]
 
+/** Two stages linger one after the other: a click is in the numbers a twentieth of a second later at the most. */
+const lingerMs = 25
+
 export type Stages = {
   reports(): LoopReport[]
   /** Resolves when both stages have taken all that is in the log now. */
@@ -24,7 +27,7 @@ export type Stages = {
 export const runStages = (stores: Stores, handlers: ReadonlyMap<string, Handler>, clock: Clock, onFailure: (report: LoopReport) => void): Stages => {
   const abort = new AbortController()
   const call = (name: string) => handlers.get(name)!
-  const loops: Loop[] = subscriptions.map((subscription) => createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, onFailure))
+  const loops: Loop[] = subscriptions.map((subscription) => createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs, onFailure }))
   const running = Promise.all(loops.map((loop) => loop.run(abort.signal)))
 
   const reached = (loop: Loop, end: number): Promise<void> =>

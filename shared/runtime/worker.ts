@@ -2,40 +2,48 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Handler } from '../handler.ts'
-import { wire } from '../wire.ts'
+import { wire, wireLogThread } from '../wire.ts'
 import { openFunction } from './functions.ts'
 import { createLogger } from './log.ts'
 import { answerRemote } from './remote.ts'
 import type { FunctionName } from './routes.ts'
-import { runStages, type Stages, stageNames } from './stages.ts'
+import { runStages, stageNames } from './stages.ts'
 
 /**
- * A thread of the embedded product: `stages` drives enrich-session and rollup-window and writes state.db; `queries` answers
+ * A thread of the embedded product: `log` commits hits, `stages` drives enrich-session and rollup-window and writes state.db; `queries` answers
  * query-metrics from read-only files, so that a long question never delays a hit.
  */
-export type WorkerData = { config: Config; part: 'stages' | 'queries'; busName: string }
-/** Beside calls of handlers the process asks its threads to stop, and a thread says that it is ready or that it failed. */
-export type ThreadMessage = { kind: 'ready' } | { kind: 'failed'; report: unknown } | { kind: 'stopped' }
+export type WorkerData = { config: Config; part: 'log' | 'stages' | 'queries'; busName: string }
+/** Beside calls of handlers the process asks its threads to `stop`, and a thread says that it is ready. */
+export type ThreadMessage = { kind: 'ready' }
 
 const { config, part, busName } = workerData as WorkerData
 const port = parentPort!
 const logger = createLogger(config.log, part)
-const names: readonly FunctionName[] = part === 'stages' ? stageNames : ['query-metrics']
+/** Begins this thread's work; answers how to end it. */
+const begin = async (): Promise<() => unknown> => {
+  if (part === 'log') return wireLogThread(config.data, systemClock, port, busName)
+  const stores = await wire(config.data, part, systemClock, { busName })
+  const names: readonly FunctionName[] = part === 'stages' ? stageNames : ['query-metrics']
+  const handlers = new Map<string, Handler>()
+  for (const name of names) handlers.set(name, (await openFunction(name, stores, config, systemClock)).handle)
+  if (part === 'queries') {
+    answerRemote(port, handlers, (error, { path }) => logger.error({ err: error, path }, 'a request failed'))
+    return () => stores.close()
+  }
+  const stages = runStages(stores, handlers, systemClock, ({ subscription, failures, error }) =>
+    logger.error({ ...subscription, failures, error }, 'a batch failed and is repeated'),
+  )
+  return async () => {
+    await stages.stop()
+    stores.close()
+  }
+}
 
-const stores = await wire(config.data, part, systemClock, busName)
-const handlers = new Map<string, Handler>()
-for (const name of names) handlers.set(name, (await openFunction(name, stores, config, systemClock)).handle)
-
-let stages: Stages | undefined
-if (part === 'stages')
-  stages = runStages(stores, handlers, systemClock, ({ subscription, failures, error }) => logger.error({ ...subscription, failures, error }, 'a batch failed and is repeated'))
-else answerRemote(port, handlers, (error, { path }) => logger.error({ err: error, path }, 'a request failed'))
-
+const end = await begin()
 port.on('message', async (message: { kind: string }) => {
   if (message.kind !== 'stop') return
-  await stages?.stop()
-  stores.close()
-  port.postMessage({ kind: 'stopped' } satisfies ThreadMessage)
+  await end()
   port.close()
 })
 port.postMessage({ kind: 'ready' } satisfies ThreadMessage)

@@ -13,12 +13,17 @@ export type Subscription = { name: string; topic: Topic; partition: number }
 
 export type Ports = { log: LogReader; leases: Leases; clock: Clock; call: (name: string) => Handler }
 
+/** `lingerMs`: pause after a small batch. The first record after an idle time is never delayed by it. */
+export type Options = { lingerMs: number; onFailure: (report: LoopReport) => void }
+
 export const limits = {
   records: 2_000,
   bytes: 1_000_000,
   /** An idle partition gets a tick this often, and a busy one too. */
   tickMs: 10_000,
   leaseMs: 30_000,
+  /** A batch smaller than this is followed by a pause, so that under load batches are worth their commits. */
+  fullBatch: 1_000,
   firstBackOffMs: 50,
   backOffMs: 5_000,
 } as const
@@ -37,7 +42,7 @@ export type Loop = {
 export const createLoop = (
   subscription: Subscription,
   { log, leases, clock, call }: Ports,
-  onFailure: (report: LoopReport) => void = () => undefined,
+  { lingerMs, onFailure }: Options = { lingerMs: 0, onFailure: () => undefined },
 ): Loop => {
   const { name, topic, partition } = subscription
   const holder = clock.random(8).toString('hex')
@@ -86,6 +91,7 @@ export const createLoop = (
     const records = due || position === undefined ? [] : await read(topic, position, waitMs, signal)
     if (records.length === 0 && !due && position !== undefined) return
     follow(await deliver(await batchOf(records, topic, '')))
+    if (lingerMs > 0 && records.length > 0 && records.length < limits.fullBatch) await sleep(clock, lingerMs, signal)
   }
 
   const step = async (signal?: AbortSignal, waitMs: number = limits.tickMs): Promise<void> => {

@@ -4,8 +4,9 @@ import type { SourceKind } from './sources.ts'
 
 /**
  * GA4's default channel group over our own lists of sites. Rules are asked from the top, the first that holds names the channel.
- * The quoted words are GA4's published definitions for manually tagged traffic (support.google.com/analytics/answer/9756891). They are
- * compared in lower case, as GA4 does with its channel conditions. What GA4 knows only from linked ad accounts has no rule here.
+ * The quoted words are GA4's published definitions for manually tagged traffic (support.google.com/analytics/answer/9756891); the order
+ * is product.md's (Google's page now has Referral before Email, which differs only for a source `email` with a medium like `link`).
+ * Ours: they are compared in lower case, so that `Email` is Email. What GA4 knows only from linked ad accounts has no rule here.
  */
 
 /** Source, medium and campaign of a visit, in lower case, and what kind of site the source is. */

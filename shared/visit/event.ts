@@ -118,3 +118,20 @@ export type EventRecord = {
   /** The handler could not use the record: why. */
   dead?: string
 }
+
+const texts = new WeakMap<Session, string>()
+
+/** A session as JSON. It goes into the event and into the state: it is written once. (Sessions are never changed, only replaced.) */
+export const sessionText = (s: Session): string => {
+  let text = texts.get(s)
+  if (text === undefined) {
+    text = JSON.stringify(s)
+    texts.set(s, text)
+  }
+  return text
+}
+
+const touchText = ({ s, ...rest }: Touch): string => `${JSON.stringify(rest).slice(0, -1)},"s":${sessionText(s)}}`
+
+/** An event as JSON. */
+export const eventText = ({ x, ...rest }: EventRecord): string => `${JSON.stringify(rest).slice(0, -1)},"x":[${x.map(touchText).join()}]}`

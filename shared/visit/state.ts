@@ -1,5 +1,5 @@
 import type { EnrichChange, EnrichState, HitId, ImportSource, SessionKey } from '../ports/sessions.ts'
-import type { EventRecord, Session } from './event.ts'
+import { type EventRecord, type Session, sessionText } from './event.ts'
 
 /**
  * enrich's state during one batch: what was loaded, what the batch's own events have made of it. `applyEvent` is the only
@@ -82,7 +82,7 @@ export const applyEvent = (state: VisitState, { site, lt, x, ids, imp }: EventRe
 export const changeOf = ({ sessions, changed }: VisitState): EnrichChange => ({
   sessions: [...changed.sessions].map(([name, key]) => {
     const { s, lt } = sessions.get(name)!
-    return { ...key, lt, state: JSON.stringify(s) }
+    return { ...key, lt, state: sessionText(s) }
   }),
   dropped: [...changed.dropped.values()],
   ids: [...changed.ids.values()],

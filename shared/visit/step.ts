@@ -20,10 +20,18 @@ const hourMs = 3_600_000
 /** Where a record stands and where its event is meant to. `lt` is the running maximum of append times. */
 export type Position = { partition: number; src: number; at: number; time: number; lt: number }
 
-/** State keys of a record's visitor: its own, its flagged visits', and both under yesterday's hash. */
-export const keysOf = ({ vis, vprev }: HitsRecord): string[] => {
-  const keys = [vis, flaggedKey(vis)]
-  return vprev === undefined ? keys : [...keys, vprev, flaggedKey(vprev)]
+/** Why each hit of a record is flagged, in the record's order. */
+export type Flags = readonly (string | undefined)[]
+export const flagsOf = (record: HitsRecord, config: SiteConfig): Flags => record.ev.map((hit) => flagOf(record, hit, config))
+
+/** State keys that a record's hits can need: the visitor's visits, his flagged ones, and both under yesterday's hash. */
+export const keysOf = ({ vis, vprev }: HitsRecord, flags: Flags): string[] => {
+  const keys: string[] = []
+  for (const hash of vprev === undefined ? [vis] : [vis, vprev]) {
+    if (flags.includes(undefined)) keys.push(hash)
+    if (flags.some((flag) => flag !== undefined)) keys.push(flaggedKey(hash))
+  }
+  return keys
 }
 const flaggedKey = (vis: string): string => `${vis}!`
 
@@ -133,9 +141,8 @@ const markMoved = ({ touches, lanes }: Progress): void => {
 
 const newSessionId = ({ position: { partition, src }, touches }: Progress): string => `${partition.toString(36)}-${src.toString(36)}-${touches.length.toString(36)}`
 
-const takeEngagement = (progress: Progress, hit: RecordHit): void => {
+const takeEngagement = (progress: Progress, hit: RecordHit, flag: string | undefined): void => {
   const { record, config } = progress
-  const flag = flagOf(record, hit, config)
   const lane = laneOf(progress, flag !== undefined)
   if (!lane.current) {
     progress.ids.push(hit.id)
@@ -147,9 +154,8 @@ const takeEngagement = (progress: Progress, hit: RecordHit): void => {
   countHit(progress, flag ?? s.bot)
 }
 
-const takeHit = (progress: Progress, hit: RecordHit): void => {
+const takeHit = (progress: Progress, hit: RecordHit, flag: string | undefined): void => {
   const { record, config } = progress
-  const flag = flagOf(record, hit, config)
   const lane = laneOf(progress, flag !== undefined)
   const day = dayOf(config, hit.t)
   const standing = lane.current ? standingOf(lane.current, hit, day, config) : 'after'
@@ -166,7 +172,7 @@ const takeHit = (progress: Progress, hit: RecordHit): void => {
 }
 
 /** The event of a record of hits: repeats dropped by id, each hit given to its session, all of it summed for the ledger. */
-export const hitsEvent = (record: HitsRecord, position: Position, config: SiteConfig, state: VisitState): EventRecord => {
+export const hitsEvent = (record: HitsRecord, flags: Flags, position: Position, config: SiteConfig, state: VisitState): EventRecord => {
   const source = record.imp?.src
   const progress: Progress = {
     record,
@@ -180,16 +186,17 @@ export const hitsEvent = (record: HitsRecord, position: Position, config: SiteCo
     taken: new Set(),
     line: source === undefined ? 0 : (state.lines.get(nameOf(record.site, source)) ?? 0),
   }
-  const hits = record.ev.length === 1 ? record.ev : [...record.ev].sort((a, b) => a.t - b.t)
-  for (const hit of hits) {
+  const hits = record.ev.map((hit, i) => ({ hit, flag: flags[i] }))
+  if (hits.length > 1) hits.sort((a, b) => a.hit.t - b.hit.t)
+  for (const { hit, flag } of hits) {
     progress.sums.received++
     if (isRepeat(progress, hit)) {
       progress.sums.repeated++
       continue
     }
     progress.taken.add(hit.id)
-    if (hit.n === 'engagement') takeEngagement(progress, hit)
-    else takeHit(progress, hit)
+    if (hit.n === 'engagement') takeEngagement(progress, hit, flag)
+    else takeHit(progress, hit, flag)
   }
   markMoved(progress)
   const { src, at, lt } = position

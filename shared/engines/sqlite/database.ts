@@ -15,6 +15,8 @@ export type FileFormat = {
   migrations: readonly string[]
   /** Page cache, KiB. */
   cacheKib: number
+  /** Pages of write-ahead log after which a commit copies them into the file. */
+  checkpointPages: number
   /** Overwrite what is deleted (salts and secrets must not stay readable in free pages). */
   secureDelete?: true
 }
@@ -74,6 +76,7 @@ export const openDatabase = (format: FileFormat, { path, readOnly = false }: Ope
     db.exec(`PRAGMA cache_size = -${format.cacheKib}; PRAGMA temp_store = MEMORY`)
     if (readOnly) return db
     if (path !== ':memory:') db.exec('PRAGMA journal_mode = WAL')
+    db.exec(`PRAGMA wal_autocheckpoint = ${format.checkpointPages}`)
     db.exec(`PRAGMA synchronous = ${format.synchronous}; PRAGMA secure_delete = ${format.secureDelete ? 'ON' : 'OFF'}`)
     migrate(db, format, version)
     return db

@@ -7,7 +7,7 @@ import type { LogReader, LogTrimmer, LogWriter, Topic } from '../../ports/log.ts
 import { createBus } from './bus.ts'
 import { type FileFormat, openDatabase } from './database.ts'
 import { createLeases } from './leases.ts'
-import { createLogReader, createLogWriter, type GroupLimits, topicTables } from './log.ts'
+import { createLogFile, createLogReader, createLogWriter, topicTables } from './log.ts'
 import { createMemtables, memtableTables } from './memtables.ts'
 import { createSessions, sessionTables } from './sessions.ts'
 import { createSites, siteTables } from './sites.ts'
@@ -17,14 +17,15 @@ import { createSites, siteTables } from './sites.ts'
  * and secrets, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
  */
 export const formats = {
-  log: { name: 'log', synchronous: 'FULL', cacheKib: 8_192, migrations: [topicTables('hits')] },
+  log: { name: 'log', synchronous: 'FULL', cacheKib: 8_192, checkpointPages: 4_000, migrations: [topicTables('hits')] },
   state: {
     name: 'state',
     synchronous: 'NORMAL',
     cacheKib: 65_536,
+    checkpointPages: 8_000,
     migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables],
   },
-  site: { name: 'site', synchronous: 'FULL', cacheKib: 2_048, secureDelete: true, migrations: [siteTables] },
+  site: { name: 'site', synchronous: 'FULL', cacheKib: 2_048, checkpointPages: 1_000, secureDelete: true, migrations: [siteTables] },
 } as const satisfies Record<string, FileFormat>
 
 export type FileName = keyof typeof formats
@@ -64,14 +65,20 @@ export const lockFolder = (folder: string): (() => void) => {
   }
 }
 
-/** Which files a thread writes; it reads the others. */
-export type Part = { folder: string; writes: readonly FileName[]; busName?: string; group?: GroupLimits }
+/** Session state that a crash may take along (it is caught up from `events`) is at most this old. */
+const sessionFlushMs = 2_000
+
+/** One of the folder's files, open for its writer. */
+export const openFile = (folder: string, name: FileName): DatabaseSync => openDatabase(formats[name], { path: pathOf(folder, name) })
+
+/** Which files a thread writes; it reads the others. `hitsWriter`: writes of log.db go to the thread that owns it. */
+export type Part = { folder: string; writes: readonly FileName[]; busName?: string; hitsWriter?: LogWriter & LogTrimmer }
 
 /**
  * All ports over one data folder for one thread. What a thread may not write is opened read-only, so its writes fail loudly.
  * `close` ends what was opened, in reverse order, and may be called twice.
  */
-export const openFolder = ({ folder, writes, busName, group }: Part, clock: Clock) => {
+export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock: Clock) => {
   const closers: (() => void)[] = []
   const open = (name: FileName) => {
     const db = openDatabase(formats[name], { path: pathOf(folder, name), readOnly: !writes.includes(name) })
@@ -90,9 +97,9 @@ export const openFolder = ({ folder, writes, busName, group }: Part, clock: Cloc
     const siteDb = open('site')
     const bus = createBus(busName)
     closers.push(() => bus.close())
-    const hits = { ...createLogReader(logDb, clock, bus), ...createLogWriter(logDb, clock, bus, group) }
-    const results = { ...createLogReader(stateDb, clock, bus), ...createLogWriter(stateDb, clock, bus) }
-    closers.push(() => hits.close())
+    const writerOf = (db: DatabaseSync) => createLogWriter(createLogFile(db, clock, bus))
+    const hits = { ...createLogReader(logDb, clock, bus), ...(hitsWriter ?? writerOf(logDb)) }
+    const results = { ...createLogReader(stateDb, clock, bus), ...writerOf(stateDb) }
     const fileOf = (topic: Topic) => (topic === 'hits' ? hits : results)
     const log: LogReader & LogWriter & LogTrimmer = {
       append: (topic, ...rest) => fileOf(topic).append(topic, ...rest),
@@ -101,9 +108,11 @@ export const openFolder = ({ folder, writes, busName, group }: Part, clock: Cloc
       ends: (topic, ...rest) => fileOf(topic).ends(topic, ...rest),
       offsetAt: (topic, ...rest) => fileOf(topic).offsetAt(topic, ...rest),
     }
+    const sessions = createSessions(stateDb, clock, folder === ':memory:' ? 0 : sessionFlushMs)
+    if (writes.includes('state')) closers.push(() => sessions.flush())
     const ports = {
       log,
-      sessions: createSessions(stateDb),
+      sessions,
       memtables: createMemtables(stateDb),
       ...createSites(siteDb),
       bus,

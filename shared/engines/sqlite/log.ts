@@ -1,6 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../../clock.ts'
-import { FootfallError } from '../../errors.ts'
 import type { Bus } from '../../ports/bus.ts'
 import type { LogEnds, LogReader, LogRecord, LogTrimmer, LogWriter, ReadLimits, Topic } from '../../ports/log.ts'
 import { inSnapshot, inTransaction, storeError } from './database.ts'
@@ -57,6 +56,9 @@ const createStatements = (db: DatabaseSync) => {
   }
 }
 
+/** Records read at a time. */
+const sliceRecords = 200
+
 type Row = { pos: number; t: number; body: string }
 
 const endsOf = ({ part, last }: Statements, partition: number): LogEnds & { time: number } => {
@@ -75,10 +77,16 @@ export const createLogReader = (db: DatabaseSync, clock: Clock, bus: Bus): LogRe
     const base = partition * partitionSpan
     const records: LogRecord[] = []
     let bytes = 0
-    for (const row of of(topic).read.iterate(base + offset, base + partitionSpan, limits.records) as Iterable<Row>) {
-      bytes += row.body.length
-      if (records.length > 0 && bytes > limits.bytes) break
-      records.push({ offset: row.pos - base, time: row.t, body: row.body })
+    for (let from = base + offset; records.length < limits.records; ) {
+      // Slices bound what a read of large records can hold; `all` of a slice costs half of stepping through it.
+      const slice = of(topic).read.all(from, base + partitionSpan, Math.min(sliceRecords, limits.records - records.length)) as Row[]
+      for (const { pos, t, body } of slice) {
+        bytes += body.length
+        if (records.length > 0 && bytes > limits.bytes) return records
+        records.push({ offset: pos - base, time: t, body })
+      }
+      if (slice.length < sliceRecords) break
+      from = slice.at(-1)!.pos + 1
     }
     return records
   }
@@ -137,29 +145,19 @@ const grows = (clock: Clock, bus: Bus, topic: Topic, partition: number, { waitMs
     signal?.addEventListener('abort', done)
   })
 
-export type GroupLimits = {
-  /** The longest an append waits for others to share its commit. */
-  lingerMs: number
-  /** Appends that make a commit at once. */
-  appends: number
+/** One append of a group that shares a transaction. */
+export type Append = { topic: Topic; partition: number; bodies: readonly string[] }
+
+/** Writes of a log file, for its one writer. Synchronous: when `commit` comes back, the group is as durable as the file's settings say. */
+export type LogFile = {
+  /** All appends in one transaction, so one fsync; answers the first offset of each. Throws `log-unavailable`, `log-full`. */
+  commit(group: readonly Append[]): number[]
+  trim(topic: Topic, partition: number, offset: number): void
 }
 
-/** Measured: more than 3 ms gives no more throughput, 256 appends amortise the fsync fully (performance.md). */
-export const groupLimits: GroupLimits = { lingerMs: 3, appends: 256 }
-
-type Waiting = { topic: Topic; partition: number; bodies: readonly string[]; resolve: (first: number) => void; reject: (error: FootfallError) => void }
-
-/**
- * Appends to a log file, for its one writer. With `group` appends share one transaction and so one fsync: a lone append commits
- * at once, appends that come together wait for each other until nobody new came in a turn of the event loop. Without
- * `group` each append is a transaction of its own.
- */
-export const createLogWriter = (db: DatabaseSync, clock: Clock, bus: Bus, group?: GroupLimits): LogWriter & LogTrimmer & { close(): void } => {
+export const createLogFile = (db: DatabaseSync, clock: Clock, bus: Bus): LogFile => {
   const of = createStatements(db)
   const tails = new Map<string, { next: number; time: number }>()
-  let waiting: Waiting[] = []
-  let since = 0
-  let closed = false
 
   const tailOf = (topic: Topic, partition: number) => {
     const name = `${topic} ${partition}`
@@ -173,7 +171,7 @@ export const createLogWriter = (db: DatabaseSync, clock: Clock, bus: Bus, group?
     return tail
   }
 
-  const insert = ({ topic, partition, bodies }: Waiting): number => {
+  const insert = ({ topic, partition, bodies }: Append): number => {
     const tail = tailOf(topic, partition)
     const first = tail.next
     tail.time = Math.max(tail.time, clock.now())
@@ -181,67 +179,37 @@ export const createLogWriter = (db: DatabaseSync, clock: Clock, bus: Bus, group?
     return first
   }
 
-  const commit = (batch: Waiting[]) => {
-    let firsts: number[]
+  const guardedWrite = <T>(work: () => T): T => {
     try {
-      firsts = inTransaction(db, () => batch.map(insert))
+      return inTransaction(db, work)
     } catch (cause) {
       tails.clear() // what was inserted is gone: the tails are read anew from the file
-      const error = storeError(cause, 'log-unavailable')
-      for (const { reject } of batch) reject(error)
-      return
+      throw storeError(cause, 'log-unavailable')
     }
-    for (const [i, { resolve }] of batch.entries()) resolve(firsts[i]!)
-    for (const name of new Set(batch.map(({ topic, partition }) => grown(topic, partition)))) bus.publish(name, '')
   }
-
-  const flush = () => {
-    const batch = waiting
-    waiting = []
-    if (batch.length > 0) commit(batch)
-  }
-
-  /** A turn of the event loop reads all requests that have arrived; when a turn brought no new append, nobody else is coming soon. */
-  const turn = (seen: number) => {
-    if (waiting.length === 0) return
-    const settled = waiting.length === seen
-    if (settled || waiting.length >= group!.appends || clock.now() - since >= group!.lingerMs) flush()
-    else nextTurn(waiting.length)
-  }
-  const nextTurn = (seen: number) => setImmediate(turn, seen)
 
   return {
-    append(topic, partition, bodies) {
-      return new Promise<number>((resolve, reject) => {
-        if (closed) return reject(new FootfallError('stopping'))
-        const one = { topic, partition, bodies, resolve, reject }
-        if (!group) return commit([one])
-        waiting.push(one)
-        if (waiting.length > 1) return
-        since = clock.now()
-        nextTurn(0)
+    commit(group) {
+      const firsts = guardedWrite(() => group.map(insert))
+      for (const name of new Set(group.map(({ topic, partition }) => grown(topic, partition)))) bus.publish(name, '')
+      return firsts
+    },
+    trim(topic, partition, offset) {
+      guardedWrite(() => {
+        tailOf(topic, partition)
+        const base = partition * partitionSpan
+        const { earliest, end } = endsOf(of(topic), partition)
+        const to = Math.min(offset, end)
+        if (to <= earliest) return
+        of(topic).trim.run(base, base + to)
+        of(topic).trimmed.run(to, partition)
       })
-    },
-    async trim(topic, partition, offset) {
-      try {
-        inTransaction(db, () => {
-          tailOf(topic, partition)
-          const base = partition * partitionSpan
-          const { earliest, end } = endsOf(of(topic), partition)
-          const to = Math.min(offset, end)
-          if (to <= earliest) return
-          of(topic).trim.run(base, base + to)
-          of(topic).trimmed.run(to, partition)
-        })
-      } catch (cause) {
-        tails.clear()
-        throw storeError(cause, 'log-unavailable')
-      }
-    },
-    close() {
-      if (closed) return
-      closed = true
-      flush()
     },
   }
 }
+
+/** The log port's writes over a file of this thread: each append is a transaction of its own. */
+export const createLogWriter = (file: LogFile): LogWriter & LogTrimmer => ({
+  append: async (topic, partition, bodies) => file.commit([{ topic, partition, bodies }])[0]!,
+  trim: async (topic, partition, offset) => file.trim(topic, partition, offset),
+})

@@ -1,83 +1,151 @@
-import type { DatabaseSync } from 'node:sqlite'
-import type { EnrichFence, EnrichState, HeldSession, Sessions } from '../../ports/sessions.ts'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Clock } from '../../clock.ts'
+import type { EnrichChange, EnrichFence, EnrichState, HeldSession, Sessions } from '../../ports/sessions.ts'
 import { guarded, inSnapshot, inTransaction } from './database.ts'
 
-/** sessions on SQLite (state.db): one row per visitor's latest session, one per known hit id. */
-
+/**
+ * sessions on SQLite (state.db): one row per visitor's latest session, one per known hit id. Commits are gathered in memory and
+ * written every `flushMs` in one transaction with the fence they lead to, so that a busy visitor is written once and not at every hit.
+ * What a crash takes along is state and fence together: an older pair stands, and enrich catches up from `events` (data.md §9.1).
+ */
 export const sessionTables = `
   CREATE TABLE enrich_fence (part INTEGER PRIMARY KEY, gen INTEGER NOT NULL, topic TEXT NOT NULL, next INTEGER NOT NULL, ev INTEGER NOT NULL,
     logTime INTEGER NOT NULL, mode TEXT NOT NULL);
   CREATE TABLE sess (part INTEGER, site TEXT, key TEXT, lt INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (part, site, key)) WITHOUT ROWID;
   CREATE TABLE ids (part INTEGER, site TEXT, id TEXT, lt INTEGER NOT NULL, PRIMARY KEY (part, site, id)) WITHOUT ROWID;
-  CREATE INDEX ids_age ON ids (part, lt);
   CREATE TABLE imp (part INTEGER, site TEXT, source TEXT, line INTEGER NOT NULL, PRIMARY KEY (part, site, source)) WITHOUT ROWID;
 `
+
+/** Changes held in memory at the most before they are written, whatever the time. */
+const heldLimit = 20_000
 
 const prepare = (db: DatabaseSync) => ({
   fence: db.prepare('SELECT gen, topic, next, ev, logTime, mode FROM enrich_fence WHERE part = ?'),
   newFence: db.prepare('INSERT INTO enrich_fence (part, gen, topic, next, ev, logTime, mode) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
-  moveFence: db.prepare('UPDATE enrich_fence SET gen = ?, topic = ?, next = ?, ev = ?, logTime = ?, mode = ? WHERE part = ? AND gen = ? AND next = ? AND ev = ?'),
+  putFence: db.prepare('UPDATE enrich_fence SET gen = ?, topic = ?, next = ?, ev = ?, logTime = ?, mode = ? WHERE part = ?'),
   session: db.prepare('SELECT state, lt FROM sess WHERE part = ? AND site = ? AND key = ?'),
   putSession: db.prepare('INSERT INTO sess (part, site, key, lt, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lt = excluded.lt, state = excluded.state'),
   dropSession: db.prepare('DELETE FROM sess WHERE part = ? AND site = ? AND key = ?'),
   id: db.prepare('SELECT lt FROM ids WHERE part = ? AND site = ? AND id = ?'),
   putId: db.prepare('INSERT INTO ids (part, site, id, lt) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET lt = excluded.lt'),
+  dropId: db.prepare('DELETE FROM ids WHERE part = ? AND site = ? AND id = ?'),
   line: db.prepare('SELECT line FROM imp WHERE part = ? AND site = ? AND source = ?'),
   putLine: db.prepare('INSERT INTO imp (part, site, source, line) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET line = excluded.line'),
-  oldIds: db.prepare('DELETE FROM ids WHERE (part, site, id) IN (SELECT part, site, id FROM ids WHERE part = ? AND lt < ? ORDER BY lt LIMIT ?)'),
   someSessions: db.prepare('SELECT site, key, lt FROM sess WHERE part = ? AND (site, key) > (?, ?) ORDER BY site, key LIMIT ?'),
+  someIds: db.prepare('SELECT site, id AS key, lt FROM ids WHERE part = ? AND (site, id) > (?, ?) ORDER BY site, id LIMIT ?'),
 })
+type Sql = ReturnType<typeof prepare>
 
-/** Where the sweep of sessions goes on: the table is walked in slices, since an index by age would cost at every touch. */
+/** Where a sweep goes on: tables are walked in slices, since an index by age would cost at every write (a third of a commit, measured). */
 type Cursor = { site: string; key: string }
 const start: Cursor = { site: '', key: '' }
 
-export const createSessions = (db: DatabaseSync): Sessions => {
-  const sql = prepare(db)
+/** Walks a table in slices of rows, for ever, and drops what is old; answers how many went. */
+const createSweep = (some: StatementSync, drop: StatementSync) => {
   const cursors = new Map<number, Cursor>()
-  const fenceOf = (partition: number) => sql.fence.get(partition) as EnrichFence | undefined
-
-  const sweepSessions = (partition: number, before: number, limit: number): number => {
+  return (partition: number, before: number, limit: number): number => {
     const from = cursors.get(partition) ?? start
-    const slice = sql.someSessions.all(partition, from.site, from.key, limit) as (Cursor & { lt: number })[]
+    const slice = some.all(partition, from.site, from.key, limit) as (Cursor & { lt: number })[]
     const old = slice.filter(({ lt }) => lt < before)
-    for (const { site, key } of old) sql.dropSession.run(partition, site, key)
+    for (const { site, key } of old) drop.run(partition, site, key)
     cursors.set(partition, slice.length < limit ? start : slice.at(-1)!)
     return old.length
+  }
+}
+
+/** By `site key`; sites have no blank in their names. */
+const nameOf = (site: string, key: string) => `${site} ${key}`
+const splitName = (name: string): [string, string] => {
+  const at = name.indexOf(' ')
+  return [name.slice(0, at), name.slice(at + 1)]
+}
+
+/** Changes of one partition that are not written yet, and the fence they lead to. `null` = dropped. */
+type Held = { fence: EnrichFence; sessions: Map<string, HeldSession | null>; ids: Map<string, number>; lines: Map<string, number>; since: number }
+
+const writeHeld = (sql: Sql, partition: number, { fence: f, sessions, ids, lines }: Held) => {
+  for (const [name, held] of sessions) {
+    const [site, key] = splitName(name)
+    if (held) sql.putSession.run(partition, site, key, held.lt, held.state)
+    else sql.dropSession.run(partition, site, key)
+  }
+  for (const [name, lt] of ids) sql.putId.run(partition, ...splitName(name), lt)
+  for (const [name, line] of lines) sql.putLine.run(partition, ...splitName(name), line)
+  sql.putFence.run(f.gen, f.topic, f.next, f.ev, f.logTime, f.mode, partition)
+}
+
+const holdChange = (held: Held, change: EnrichChange) => {
+  for (const { site, key } of change.dropped) held.sessions.set(nameOf(site, key), null)
+  for (const { site, key, lt, state } of change.sessions) held.sessions.set(nameOf(site, key), { state, lt })
+  for (const { site, id, lt } of change.ids) held.ids.set(nameOf(site, id), lt)
+  for (const { site, source, line } of change.lines) held.lines.set(nameOf(site, source), line)
+}
+
+/** `flush` writes what is held; call it before the file is closed. With `flushMs` 0 every commit is written at once. */
+export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number): Sessions & { flush(): void } => {
+  const sql = prepare(db)
+  const partitions = new Map<number, Held>()
+  const sweepSessions = createSweep(sql.someSessions, sql.dropSession)
+  const sweepIds = createSweep(sql.someIds, sql.dropId)
+
+  const fenceOf = (partition: number): EnrichFence | undefined => partitions.get(partition)?.fence ?? (sql.fence.get(partition) as EnrichFence | undefined)
+
+  const flushPartition = (partition: number): void => {
+    const held = partitions.get(partition)
+    if (!held) return
+    try {
+      inTransaction(db, () => writeHeld(sql, partition, held))
+    } finally {
+      // Written, or lost together with its fence: what the file says stands.
+      partitions.delete(partition)
+    }
+  }
+
+  const isDue = ({ since, sessions, ids }: Held) => clock.now() - since >= flushMs || sessions.size + ids.size >= heldLimit
+
+  const sessionOf = (partition: number, held: Held | undefined, site: string, key: string): HeldSession | undefined => {
+    const found = held?.sessions.get(nameOf(site, key))
+    return found === undefined ? (sql.session.get(partition, site, key) as HeldSession | undefined) : (found ?? undefined)
   }
 
   return {
     load: (partition, sessions, ids, sources) =>
       guarded(() =>
-        inSnapshot(db, (): EnrichState => ({
-          fence: fenceOf(partition),
-          sessions: sessions.map(({ site, key }) => sql.session.get(partition, site, key) as HeldSession | undefined),
-          ids: ids.map(({ site, id }) => (sql.id.get(partition, site, id) as { lt: number } | undefined)?.lt),
-          lines: sources.map(({ site, source }) => (sql.line.get(partition, site, source) as { line: number } | undefined)?.line),
-        })),
+        inSnapshot(db, (): EnrichState => {
+          const held = partitions.get(partition)
+          return {
+            fence: fenceOf(partition),
+            sessions: sessions.map(({ site, key }) => sessionOf(partition, held, site, key)),
+            ids: ids.map(({ site, id }) => held?.ids.get(nameOf(site, id)) ?? (sql.id.get(partition, site, id) as { lt: number } | undefined)?.lt),
+            lines: sources.map(
+              ({ site, source }) => held?.lines.get(nameOf(site, source)) ?? (sql.line.get(partition, site, source) as { line: number } | undefined)?.line,
+            ),
+          }
+        }),
       ),
     init: (partition, f) =>
-      guarded(() =>
-        inTransaction(db, () => {
-          sql.newFence.run(partition, f.gen, f.topic, f.next, f.ev, f.logTime, f.mode)
-          return fenceOf(partition)!
-        }),
-      ),
+      guarded(() => {
+        if (!fenceOf(partition)) inTransaction(db, () => sql.newFence.run(partition, f.gen, f.topic, f.next, f.ev, f.logTime, f.mode))
+        return fenceOf(partition)!
+      }),
     commit: (partition, was, now, change) =>
-      guarded(() =>
-        inTransaction(db, () => {
-          const moved = sql.moveFence.run(now.gen, now.topic, now.next, now.ev, now.logTime, now.mode, partition, was.gen, was.next, was.ev)
-          if (moved.changes === 0) return 'stale'
-          for (const { site, key } of change.dropped) sql.dropSession.run(partition, site, key)
-          for (const { site, key, lt, state } of change.sessions) sql.putSession.run(partition, site, key, lt, state)
-          for (const { site, id, lt } of change.ids) sql.putId.run(partition, site, id, lt)
-          for (const { site, source, line } of change.lines) sql.putLine.run(partition, site, source, line)
-          return 'done'
-        }),
-      ),
+      guarded(() => {
+        const fence = fenceOf(partition)
+        if (!fence || fence.gen !== was.gen || fence.next !== was.next || fence.ev !== was.ev) return 'stale'
+        const held = partitions.get(partition) ?? { fence: now, sessions: new Map(), ids: new Map(), lines: new Map(), since: clock.now() }
+        holdChange(held, change)
+        held.fence = now
+        partitions.set(partition, held)
+        if (isDue(held)) flushPartition(partition)
+        return 'done'
+      }),
     sweep: (partition, { sessionsBefore, idsBefore }, limit) =>
-      guarded(() =>
-        inTransaction(db, () => Number(sql.oldIds.run(partition, idsBefore, limit).changes) + sweepSessions(partition, sessionsBefore, limit)),
-      ),
+      guarded(() => {
+        flushPartition(partition)
+        return inTransaction(db, () => sweepIds(partition, idsBefore, limit) + sweepSessions(partition, sessionsBefore, limit))
+      }),
+    flush() {
+      for (const partition of [...partitions.keys()]) flushPartition(partition)
+    },
   }
 }

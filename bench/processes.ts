@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Result, Task } from './generator.ts'
+
+/** Starting, asking and stopping what is measured. Every process is stopped by its pid, every folder is temporary. */
+const root = join(import.meta.dirname, '..')
+const flags = ['--disable-warning=ExperimentalWarning']
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+const stop = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve()
+    child.once('exit', () => resolve())
+    child.kill('SIGTERM')
+  })
+
+const firstOutput = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve, reject) => {
+    child.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString()))
+    child.once('exit', (code) => reject(new Error(`ended with ${code} before it said anything`)))
+  })
+
+export const startBare = async () => {
+  const child = spawn(process.execPath, [...flags, join(root, 'bench/bare.ts')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const port = Number(await firstOutput(child))
+  return { port, pid: child.pid!, stop: () => stop(child) }
+}
+
+export const startFootfall = async (env: Record<string, string> = {}) => {
+  const data = mkdtempSync(join(tmpdir(), 'footfall-bench-'))
+  const port = await freePort()
+  const child = spawn(process.execPath, [...flags, join(root, 'scripts/start.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, FOOTFALL_PORT: String(port), FOOTFALL_DATA: data, FOOTFALL_LOG: 'warn', FOOTFALL_RATE: '0', ...env },
+  })
+  await firstOutput(child)
+  const key = readFileSync(join(data, 'admin.key'), 'utf8').trim()
+  const ask = async (method: string, path: string, body?: unknown): Promise<any> => {
+    const reply = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    })
+    if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`)
+    return reply.json()
+  }
+  return {
+    port,
+    pid: child.pid!,
+    data,
+    key,
+    ask,
+    async stop() {
+      await stop(child)
+      rmSync(data, { recursive: true, force: true })
+    },
+  }
+}
+export type Footfall = Awaited<ReturnType<typeof startFootfall>>
+
+export const load = async (task: Partial<Task> & { port: number; path: string }): Promise<Result> => {
+  const whole: Task = { connections: 64, seconds: 5, rate: 0, seed: 1, site: 'localhost', requests: 0, ...task }
+  const child = spawn(process.execPath, [...flags, join(root, 'bench/generator.ts'), JSON.stringify(whole)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const pieces: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => pieces.push(chunk))
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  if (code !== 0) throw new Error(`the generator ended with ${code}`)
+  return JSON.parse(Buffer.concat(pieces).toString()) as Result
+}
+
+/** CPU seconds of each thread of a process, by thread id. */
+export const threadSeconds = (pid: number): Map<number, number> => {
+  const threads = new Map<number, number>()
+  for (const tid of readdirSync(`/proc/${pid}/task`)) {
+    const fields = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+    threads.set(Number(tid), (Number(fields[11]) + Number(fields[12])) / 100) // clock ticks of 10 ms
+  }
+  return threads
+}
+
+/** Resident memory of a process, MB. */
+export const residentMb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
+/** Waits until all that was taken is counted; answers how long that took, ms. */
+export const drain = async (footfall: Footfall): Promise<number> => {
+  const begin = performance.now()
+  for (;;) {
+    const { pending } = await footfall.ask('GET', '/api/ledger?site=localhost')
+    if (pending.records === 0) return performance.now() - begin
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** Hits that the ledger of a site says were received and counted today. */
+export const countedHits = async (footfall: Footfall): Promise<{ received: number; counted: number; balanced: boolean }> => {
+  const { hours, balanced } = await footfall.ask('GET', '/api/ledger?site=localhost')
+  const sum = (name: string) => hours.reduce((total: number, hour: Record<string, number>) => total + hour[name]!, 0)
+  return { received: sum('received'), counted: sum('counted'), balanced }
+}

@@ -1,0 +1,159 @@
+import type { Clock } from '#shared/clock.ts'
+import { FootfallError, replyOf } from '#shared/errors.ts'
+import { type Handler, json, type Reply, type Request } from '#shared/handler.ts'
+import type { Bus } from '#shared/ports/bus.ts'
+import type { LogReader } from '#shared/ports/log.ts'
+import type { Memtables } from '#shared/ports/memtables.ts'
+import type { Secrets } from '#shared/ports/sites.ts'
+import { answerQuery } from '#shared/query/answer.ts'
+import { isoTime } from '#shared/query/freshness.ts'
+import { balanced, createLedgerFold, ledgerRange } from '#shared/query/ledger.ts'
+import { queryLimits } from '#shared/query/limits.ts'
+import { badQuery } from '#shared/query/names.ts'
+import { parseQuery } from '#shared/query/schema.ts'
+import { ledgerDay } from '#shared/rollup/block.ts'
+import { type Access, allow, identify } from '#shared/site/access.ts'
+import type { SiteConfig } from '#shared/site/config.ts'
+import { siteName } from '#shared/site/domain.ts'
+import type { KnownSites } from '#shared/site/known-sites.ts'
+import { partitionCount } from '#shared/site/shards.ts'
+import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
+import { createLive } from './live.ts'
+import { beginReading, createPause, scanOf } from './reading.ts'
+
+/** query-metrics: reports, the live stream and the ledger of a site. It only reads; who may see a site is decided before anything is looked up. */
+
+export type Ports = { memtables: Memtables; hits: LogReader; sites: KnownSites; secrets: Secrets; bus: Bus; clock: Clock }
+
+const noStore = { 'cache-control': 'no-store' }
+const laterPaths = new Set(['/api/v2/funnel', '/api/v2/paths', '/api/v2/retention', '/api/v2/export'])
+const livePath = '/api/live/'
+
+export const createHandler = (ports: Ports): Handler => {
+  const live = createLive(ports)
+  return async (request) => {
+    try {
+      return await route(ports, live, request)
+    } catch (error) {
+      // What the domain foresees is an answer; an outage or a surprise is the runtime's to log and to answer.
+      if (error instanceof FootfallError && error.status < 500) return replyOf(error)
+      throw error
+    }
+  }
+}
+
+const route = async (ports: Ports, live: ReturnType<typeof createLive>, request: Request): Promise<Reply> => {
+  const { path } = request
+  if (path === '/api/v2/query') {
+    needMethod(request, 'POST')
+    return await queryReply(ports, request)
+  }
+  if (path === '/api/ledger') {
+    needMethod(request, 'GET')
+    return await ledgerReply(ports, request)
+  }
+  if (path.startsWith(livePath)) {
+    needMethod(request, 'GET')
+    const site = await visibleSite(ports, await accessOf(ports, request), decode(path.slice(livePath.length)))
+    return await live(site.site, request.signal)
+  }
+  throw new FootfallError(laterPaths.has(path) ? 'not-yet' : 'not-found')
+}
+
+const needMethod = (request: Request, method: string): void => {
+  if (request.method !== method) throw new FootfallError('wrong-method', { detail: `Send ${method}.` })
+}
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // not percent-encoded after all: such a site does not exist
+  }
+}
+
+const accessOf = async ({ secrets, clock }: Ports, request: Request): Promise<Access> => {
+  const access = await identify(request, secrets, clock.now())
+  if (!access) throw new FootfallError('wrong-key')
+  return access
+}
+
+/** The site that an access sees. A site it cannot see and one that does not exist are told apart only to who sees all. */
+const visibleSite = async ({ sites }: Ports, access: Access, text: string): Promise<SiteConfig> => {
+  const name = siteName(text) ?? text.slice(0, 300)
+  // '' is what an access for all sites is stored with; as the name of a site it must not pass for one.
+  allow(access, name, 'read')
+  const site = name === '' ? undefined : await sites.newest(name)
+  if (!site) throw new FootfallError(access.site === '' ? 'unknown-site' : 'wrong-key')
+  return site
+}
+
+const parseBody = (request: Request): unknown => {
+  if (request.body.length > queryLimits.bodyBytes) throw new FootfallError('too-large')
+  try {
+    return JSON.parse(request.body.toString('utf8'))
+  } catch (cause) {
+    throw new FootfallError('bad-query', { detail: `The body is not JSON: ${(cause as Error).message}`, cause })
+  }
+}
+
+const siteOf = (body: unknown): string => {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw badQuery('query', 'expected an object')
+  const site: unknown = Object.hasOwn(body, 'site_id') ? (body as { site_id: unknown }).site_id : undefined
+  if (typeof site !== 'string') throw badQuery('site_id', 'expected the domain of a site')
+  return site
+}
+
+const queryReply = async (ports: Ports, request: Request): Promise<Reply> => {
+  const access = await accessOf(ports, request)
+  const body = parseBody(request)
+  const site = await visibleSite(ports, access, siteOf(body))
+  const query = parseQuery(body)
+  const pause = createPause(ports.clock, request.signal)
+  const reading = await beginReading(ports, site.site, partitionCount)
+  const freshness = await reading.freshness()
+  const data = await reading.days()
+  const scan = scanOf(reading, partitionCount, calendarOf(site.zones), data, pause)
+  const answer = await answerQuery({ query, site, now: ports.clock.now(), data, scan, pause })
+  const { asOf, lagMs, incompleteSince } = freshness
+  const meta = {
+    as_of: isoTime(asOf),
+    lag_ms: lagMs,
+    ...answer.meta,
+    ...(incompleteSince === undefined ? {} : { incomplete_since: isoTime(incompleteSince) }),
+  }
+  return json(200, { ...answer, meta }, noStore)
+}
+
+const utc: Calendar = calendarOf([{ tz: 'UTC', from: 0 }])
+
+const ledgerReply = async (ports: Ports, request: Request): Promise<Reply> => {
+  const access = await accessOf(ports, request)
+  const asked = new URLSearchParams(request.query)
+  const name = asked.get('site')
+  if (name === null) throw new FootfallError('bad-request', { detail: 'site: expected the domain of a site.' })
+  // Refusals of unknown sites lie under the site '': only who sees all sites may see them.
+  const site = name === '' ? undefined : await visibleSite(ports, access, name)
+  if (!site) allow(access, '', 'read')
+  const range = ledgerRange(
+    asked.get('from') ?? undefined,
+    asked.get('to') ?? undefined,
+    site ? calendarOf(site.zones) : utc,
+    ports.clock.now(),
+  )
+  if (typeof range === 'string') throw new FootfallError('bad-request', { detail: range })
+
+  const reading = await beginReading(ports, site?.site ?? '', partitionCount)
+  const { pendingRecords, pendingMs } = await reading.freshness()
+  const pause = createPause(ports.clock, request.signal)
+  const fold = createLedgerFold(range)
+  for (let partition = 0; partition < partitionCount; partition++) {
+    for (let day = utcDay(range.from); day <= utcDay(range.to - 1); day = addDays(day, 1)) {
+      const { blocks, before } = await reading.blocks(partition, ledgerDay(day))
+      for (const block of blocks) fold.take(block, before)
+      await pause()
+    }
+  }
+  const hours = fold.hours()
+  return json(200, { hours, pending: { records: pendingRecords, age_ms: pendingMs }, balanced: balanced(hours) }, noStore)
+}

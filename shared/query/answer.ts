@@ -1,0 +1,216 @@
+import type { SiteConfig } from '../site/config.ts'
+import { type Calendar, calendarOf } from '../site/zone.ts'
+import { type Buckets, bucketsOf } from './buckets.ts'
+import { compareRange, isoRange, type Range, resolveRange } from './dates.ts'
+import { compileFilters, doneFilters } from './filters.ts'
+import { columnsOf, createDonePass, createFold, type Folded } from './fold.ts'
+import { queryLimits } from './limits.ts'
+import { type Columns, columnOf, type Visit } from './merge.ts'
+import { emptyGroup, type MetricValue, metricValue, needsOf } from './metrics.ts'
+import { changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
+import { type Query, queryJson, timeDimensionOf } from './schema.ts'
+
+/** From a query to its answer: folds the range, and the range it is compared with, and writes rows and meta. */
+
+/** Visits with hits in the range, some at a time; every reading of one answer gives the same visits. */
+export type Scan = (range: Range, columns: Columns) => AsyncIterable<readonly Visit[]>
+
+export type Asked = {
+  query: Query
+  site: Pick<SiteConfig, 'site' | 'zones' | 'identity' | 'bounce'>
+  now: number
+  /** First and last day that the site has rows on. */
+  data: { first: number; last: number } | undefined
+  scan: Scan
+  /** Called every few visits: lets others run when it is time to, throws when the time is up. */
+  pause(): Promise<void> | undefined
+}
+
+export type AnswerRow = {
+  dimensions: readonly string[]
+  metrics: MetricValue[]
+  comparison?: { dimensions: readonly string[]; metrics: MetricValue[]; change: (number | null)[] } | null
+}
+export type Warning = { code: string; warning: string }
+export type Answer = { results: AnswerRow[]; meta: Record<string, unknown>; query: Record<string, unknown> }
+
+type Period = { range: Range; buckets: Buckets | undefined }
+type Table = Period & { rows: Row[]; find(row: Row): Row | undefined }
+
+const pauseVisits = 64
+
+/** The answer to a query (without freshness, which is the caller's). */
+export const answerQuery = async (asked: Asked): Promise<Answer> => {
+  const { query, site, now } = asked
+  const calendar = calendarOf(site.zones)
+  const range = resolveRange(query.dates, calendar, now, asked.data)
+  const { compare } = query.include
+  const comparedRange = compare === undefined ? undefined : compareRange(compare, query.include.matchWeekday, range, calendar, now)
+  const period = periodOf(query, range, calendar)
+  const compared = comparedRange && periodOf(query, comparedRange, calendar)
+
+  const folded = await foldAll(asked, period, undefined)
+  const main = await cutTail(asked, period, folded, calendar)
+  const before = compared && (await comparedTable(asked, compared, main, calendar))
+
+  const rows = ordered(main.rows, query.orderBy, query.metrics, query.dimensions)
+  const all = [...rows.map((row) => answerRow(asked, row, before)), ...(before ? missingRows(asked, main, before) : [])]
+  return {
+    results: all.slice(query.offset, query.offset + query.limit),
+    meta: metaOf(asked, main, before, all, calendar),
+    query: queryJson(query, site.site, isoRange(calendar, range), comparedRange && isoRange(calendar, comparedRange)),
+  }
+}
+
+const periodOf = (query: Query, range: Range, calendar: Calendar): Period => {
+  const dimension = timeDimensionOf(query)
+  return { range, buckets: dimension && bucketsOf(dimension, range, calendar) }
+}
+
+const foldAll = async (asked: Asked, { range, buckets }: Period, keep: ReadonlySet<string> | undefined): Promise<Folded> => {
+  const { query, site } = asked
+  const needs = needsOf(query.metrics)
+  const columns = columnsOf(query.dimensions, query.filters, needs)
+  const { bots } = query.include
+  const done = createDonePass(query.filters, columns, bots)
+  if (doneFilters(query.filters).length > 0) await addAll(asked, range, columns, done.add)
+  const fold = createFold({
+    dimensions: query.dimensions,
+    columns,
+    test: compileFilters(query.filters, columnOf(columns), done.visitors),
+    buckets,
+    range,
+    needs,
+    bots,
+    bounce: site.bounce,
+    keep,
+  })
+  await addAll(asked, range, columns, fold.add)
+  return fold.done()
+}
+
+const addAll = async (asked: Asked, range: Range, columns: Columns, add: (visit: Visit) => void): Promise<void> => {
+  let count = 0
+  for await (const visits of asked.scan(range, columns)) {
+    for (const visit of visits) {
+      add(visit)
+      if (++count % pauseVisits === 0) await asked.pause()
+    }
+  }
+}
+
+const tableOf = (asked: Asked, period: Period, folded: Folded, calendar: Calendar): Table => {
+  const finish = {
+    metrics: asked.query.metrics,
+    buckets: period.buckets,
+    range: period.range,
+    cookieless: asked.site.identity === 'cookieless',
+    dayAt: (t: number) => calendar.dayAt(t).day,
+  }
+  const rows = rowsOf(folded, finish)
+  return { ...period, rows, find: createFinder(rows) }
+}
+
+/**
+ * Keeps the first groups in the order asked for; the tail is folded anew into `(other)`, so that its distinct visitors and
+ * visits are exact. Few sites ever have so many rows, and reading twice is simpler than keeping every group's sets mergeable.
+ */
+const cutTail = async (asked: Asked, period: Period, folded: Folded, calendar: Calendar): Promise<Table> => {
+  const table = tableOf(asked, period, folded, calendar)
+  if (table.rows.length <= queryLimits.groups) return table
+  const { query } = asked
+  const kept = ordered(table.rows, query.orderBy, query.metrics, query.dimensions).slice(0, queryLimits.groups)
+  return tableOf(asked, period, await foldAll(asked, period, new Set(kept.map(({ key }) => key))), calendar)
+}
+
+/** The earlier period; where either period has a tail it is that of the same groups. */
+const comparedTable = async (asked: Asked, period: Period, main: Table, calendar: Calendar): Promise<Table> => {
+  const isCut = main.rows.some(({ tail }) => tail)
+  const folded = isCut ? undefined : await foldAll(asked, period, undefined)
+  if (folded && folded.groups.size <= queryLimits.groups) return tableOf(asked, period, folded, calendar)
+  return tableOf(asked, period, await foldAll(asked, period, new Set(main.rows.map(({ key }) => key))), calendar)
+}
+
+/** What a group shows in which nothing was counted: counts 0, what divides null. */
+const zeros = ({ query, site }: Asked): MetricValue[] => {
+  const group = emptyGroup([], -1, needsOf(query.metrics))
+  const isNew = site.identity === 'cookieless' ? undefined : () => false
+  return query.metrics.map((metric) => metricValue(metric, group, { allVisitors: 0, isNew }))
+}
+
+const withLabel = (query: Query, values: readonly string[], label: string | undefined): readonly string[] => {
+  const time = timeDimensionOf(query)
+  return time === undefined || label === undefined ? values : values.map((value, i) => (query.dimensions[i] === time ? label : value))
+}
+
+const answerRow = (asked: Asked, row: Row, before: Table | undefined): AnswerRow => {
+  const plain = { dimensions: row.values, metrics: row.metrics }
+  if (!before) return plain
+  const label = before.buckets?.labels[row.bucket]
+  // The earlier period is shorter and has no such bucket.
+  if (before.buckets && label === undefined) return { ...plain, comparison: null }
+  const earlier = before.find(row)
+  const metrics = earlier?.metrics ?? zeros(asked)
+  const dimensions = earlier?.values ?? withLabel(asked.query, row.values, label)
+  return { ...plain, comparison: { dimensions, metrics, change: changes(row.metrics, metrics) } }
+}
+
+/** Rows that only the earlier period has, with zeros now. A bucket that this period does not have is left out. */
+const missingRows = (asked: Asked, main: Table, before: Table): AnswerRow[] => {
+  const { query } = asked
+  if (!query.include.compareMissing) return []
+  const missing = ordered(before.rows, query.orderBy, query.metrics, query.dimensions).filter((row) => !main.find(row))
+  return missing.flatMap((row) => {
+    const label = main.buckets?.labels[row.bucket]
+    if (main.buckets && label === undefined) return []
+    const metrics = zeros(asked)
+    return [
+      {
+        dimensions: withLabel(query, row.values, label),
+        metrics,
+        comparison: { dimensions: row.values, metrics: row.metrics, change: changes(metrics, row.metrics) },
+      },
+    ]
+  })
+}
+
+const metaOf = (
+  asked: Asked,
+  main: Table,
+  before: Table | undefined,
+  all: readonly AnswerRow[],
+  calendar: Calendar,
+): Record<string, unknown> => {
+  const { include } = asked.query
+  const warnings = warningsOf(asked, main, all, calendar)
+  return {
+    exact: true,
+    sampled: 1,
+    imports_included: false,
+    ...(include.timeLabels ? { time_labels: main.buckets?.labels ?? [] } : {}),
+    ...(include.totalRows ? { total_rows: all.length } : {}),
+    ...(before ? { comparison_date_range: isoRange(calendar, before.range) } : {}),
+    ...(Object.keys(warnings).length > 0 ? { metric_warnings: warnings } : {}),
+  }
+}
+
+const perDay: Warning = {
+  code: 'visitors_per_day',
+  warning: 'The site uses no cookies: a visitor is known for one day only, so visitors of several days are the sum of the days.',
+}
+const noCookies: Warning = { code: 'no_cookies', warning: 'The site uses no cookies, so it is not known who is new.' }
+const severalCurrencies: Warning = {
+  code: 'several_currencies',
+  warning: 'Revenue came in several currencies; such rows list one amount for each.',
+}
+
+const warningsOf = ({ query, site }: Asked, main: Table, all: readonly AnswerRow[], calendar: Calendar): Record<string, Warning> => {
+  const warnings: Record<string, Warning> = {}
+  const severalDays = calendar.dayAt(main.range.from).day !== calendar.dayAt(main.range.to - 1).day
+  for (const [i, metric] of query.metrics.entries()) {
+    if (site.identity === 'cookieless' && severalDays && (metric === 'visitors' || metric === 'percentage')) warnings[metric] = perDay
+    if (site.identity === 'cookieless' && metric === 'new_visitors') warnings[metric] = noCookies
+    if (all.some(({ metrics }) => Array.isArray(metrics[i]))) warnings[metric] = severalCurrencies
+  }
+  return warnings
+}

@@ -1,0 +1,221 @@
+import { RE2JS } from 're2js'
+import { checkDimension, isHitDimension } from './dimensions.ts'
+import { queryLimits } from './limits.ts'
+import { badQuery, notYet, unknownName } from './names.ts'
+
+/**
+ * Filters: from the JSON of a query to a tree, and from the tree to a predicate over one hit and its visit. The whole tree is
+ * asked of each hit, so event leaves under one `and` hold for the same hit; a visit counts when one of its hits passes.
+ */
+
+export type Leaf = {
+  kind: 'leaf'
+  op: 'is' | 'contains' | 'matches'
+  negate: boolean
+  dimension: string
+  values: string[]
+  caseSensitive: boolean
+}
+export type Filter =
+  | Leaf
+  | { kind: 'and' | 'or'; of: Filter[] }
+  | { kind: 'not'; of: Filter }
+  /** The visitor (hash of the hit's day) has a hit in the range that passes `of`. */
+  | { kind: 'done'; negate: boolean; of: Filter }
+
+/** What a predicate reads: values of the columns that the query needs, and the visitor. */
+type Valued = { v: readonly string[] }
+export type Test = (visit: Valued, hit: Valued & { vis: string }) => boolean
+/** Index of a dimension's column among the visit's or the hit's. */
+export type ColumnOf = (dimension: string) => number
+
+const leafOps = ['is', 'is_not', 'contains', 'contains_not', 'matches', 'matches_not']
+const operators = [...leafOps, 'and', 'or', 'not', 'has_done', 'has_not_done']
+
+type Budget = { leaves: number; patterns: Map<string, RE2JS> }
+type Place = { field: string; depth: number; inDone: boolean }
+
+const inside = (place: Place, index: string): Place => ({ ...place, field: `${place.field}${index}`, depth: place.depth + 1 })
+
+/** The tree behind `filters`: a list under one `and`. Throws `bad-query` with the place of what is wrong. */
+export const parseFilters = (filters: readonly unknown[]): Filter[] => {
+  const budget: Budget = { leaves: 0, patterns: new Map() }
+  return filters.map((filter, i) => parseFilter(filter, { field: `filters[${i}]`, depth: 1, inDone: false }, budget))
+}
+
+const parseFilter = (json: unknown, place: Place, budget: Budget): Filter => {
+  if (place.depth > queryLimits.filterDepth) throw badQuery(place.field, `filters may be nested ${queryLimits.filterDepth} deep`)
+  if (!Array.isArray(json) || typeof json[0] !== 'string')
+    throw badQuery(place.field, 'expected [operator, dimension, [values]] or [operator, filter(s)]')
+  const op: string = json[0]
+  if (op === 'and' || op === 'or') return { kind: op, of: parseList(json, place, budget) }
+  if (op === 'not') return { kind: 'not', of: parseOne(json, place, budget) }
+  if (op === 'has_done' || op === 'has_not_done') {
+    if (place.inDone) throw badQuery(place.field, `"${op}" cannot be nested`)
+    return { kind: 'done', negate: op === 'has_not_done', of: parseOne(json, { ...place, inDone: true }, budget) }
+  }
+  if (!leafOps.includes(op)) throw unknownName(`${place.field}[0]`, 'operator', op, operators)
+  return parseLeaf(op, json, place, budget)
+}
+
+const parseList = (json: unknown[], place: Place, budget: Budget): Filter[] => {
+  const list = json[1]
+  if (json.length !== 2 || !Array.isArray(list) || list.length === 0)
+    throw badQuery(place.field, `expected ["${json[0]}", [filter, …]] with at least one filter`)
+  return list.map((filter, i) => parseFilter(filter, inside(place, `[1][${i}]`), budget))
+}
+
+const parseOne = (json: unknown[], place: Place, budget: Budget): Filter => {
+  if (json.length !== 2) throw badQuery(place.field, `expected ["${json[0]}", filter]`)
+  return parseFilter(json[1], inside(place, '[1]'), budget)
+}
+
+const parseLeaf = (op: string, json: unknown[], place: Place, budget: Budget): Leaf => {
+  if (++budget.leaves > queryLimits.filterLeaves) throw badQuery(place.field, `at most ${queryLimits.filterLeaves} conditions`)
+  const [, dimension, values, modifiers] = json
+  if (json.length < 3 || json.length > 4 || typeof dimension !== 'string')
+    throw badQuery(place.field, `expected ["${op}", dimension, [values], {"case_sensitive":false}?]`)
+  if (dimension === 'segment') throw notYet(`${place.field}[1]`, dimension)
+  checkDimension(`${place.field}[1]`, dimension, 'filter')
+  if (place.inDone && !isHitDimension(dimension))
+    throw badQuery(`${place.field}[1]`, `has_done and has_not_done take "event:" dimensions, not "${dimension}"`)
+  const negate = op.endsWith('_not')
+  const base = (negate ? op.slice(0, -4) : op) as Leaf['op']
+  const leaf: Leaf = {
+    kind: 'leaf',
+    op: base,
+    negate,
+    dimension,
+    values: parseValues(values, `${place.field}[2]`),
+    caseSensitive: parseModifiers(modifiers, base, `${place.field}[3]`),
+  }
+  if (base === 'matches') for (const [i, value] of leaf.values.entries()) compilePattern(value, `${place.field}[2][${i}]`)
+  return leaf
+}
+
+const parseValues = (values: unknown, field: string): string[] => {
+  if (!Array.isArray(values) || values.length === 0) throw badQuery(field, 'expected a list with at least one value')
+  if (values.length > queryLimits.valuesPerFilter) throw badQuery(field, `at most ${queryLimits.valuesPerFilter} values`)
+  return values.map((value, i) => {
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
+      throw badQuery(`${field}[${i}]`, 'expected text, a number, true or false')
+    const text = String(value)
+    if (text.length > queryLimits.valueLength) throw badQuery(`${field}[${i}]`, `at most ${queryLimits.valueLength} characters`)
+    return text
+  })
+}
+
+const parseModifiers = (modifiers: unknown, op: Leaf['op'], field: string): boolean => {
+  if (modifiers === undefined) return true
+  if (typeof modifiers !== 'object' || modifiers === null || Array.isArray(modifiers))
+    throw badQuery(field, 'expected {"case_sensitive": true or false}')
+  const { case_sensitive: sensitive = true, ...rest } = modifiers as Record<string, unknown>
+  const unknown = Object.keys(rest)[0]
+  if (unknown !== undefined) throw unknownName(field, 'modifier', unknown, ['case_sensitive'])
+  if (typeof sensitive !== 'boolean') throw badQuery(`${field}.case_sensitive`, 'expected true or false')
+  if (!sensitive && op === 'matches') throw badQuery(field, '"matches" takes no modifier; begin the pattern with (?i)')
+  return sensitive
+}
+
+/** A linear-time pattern; throws `bad-query` with the reason when it is none, or too large. */
+export const compilePattern = (pattern: string, field: string): RE2JS => {
+  if (pattern.length > queryLimits.patternLength) throw badQuery(field, `a pattern has at most ${queryLimits.patternLength} characters`)
+  let compiled: RE2JS
+  try {
+    compiled = RE2JS.compile(pattern)
+  } catch (cause) {
+    throw badQuery(field, `"${pattern.slice(0, 100)}" is no RE2 pattern: ${(cause as Error).message}`)
+  }
+  if (compiled.programSize() > queryLimits.patternProgram)
+    throw badQuery(field, 'the pattern is too large; use fewer or smaller repetitions')
+  return compiled
+}
+
+/** A filter as it is echoed in the answer. */
+export const filterJson = (filter: Filter): unknown[] => {
+  if (filter.kind === 'leaf') {
+    const op = filter.negate ? `${filter.op}_not` : filter.op
+    const leaf: unknown[] = [op, filter.dimension, filter.values]
+    return filter.caseSensitive ? leaf : [...leaf, { case_sensitive: false }]
+  }
+  if (filter.kind === 'not') return ['not', filterJson(filter.of)]
+  if (filter.kind === 'done') return [filter.negate ? 'has_not_done' : 'has_done', filterJson(filter.of)]
+  return [filter.kind, filter.of.map(filterJson)]
+}
+
+/** The dimensions that filters read. */
+export const filterDimensions = (filters: readonly Filter[]): string[] =>
+  filters.flatMap((filter) => {
+    if (filter.kind === 'leaf') return [filter.dimension]
+    return filterDimensions(Array.isArray(filter.of) ? filter.of : [filter.of])
+  })
+
+/** Every `has_done` and `has_not_done`, in the order in which `compileFilters` takes their visitors. */
+export const doneFilters = (filters: readonly Filter[]): (Filter & { kind: 'done' })[] =>
+  filters.flatMap((filter) => {
+    if (filter.kind === 'leaf') return []
+    if (filter.kind === 'done') return [filter]
+    return doneFilters(Array.isArray(filter.of) ? filter.of : [filter.of])
+  })
+
+/** Filters under one `and` as a predicate. `visitors` = who has done what each of `doneFilters` asks. */
+export const compileFilters = (filters: readonly Filter[], columnOf: ColumnOf, visitors: readonly ReadonlySet<string>[]): Test => {
+  const dones = doneFilters(filters)
+  const compile = (filter: Filter): Test => {
+    switch (filter.kind) {
+      case 'leaf':
+        return leafTest(filter, columnOf(filter.dimension))
+      case 'not': {
+        const test = compile(filter.of)
+        return (visit, hit) => !test(visit, hit)
+      }
+      case 'done': {
+        const did = visitors[dones.indexOf(filter)]!
+        return (_visit, hit) => did.has(hit.vis) !== filter.negate
+      }
+      case 'and':
+        return all(filter.of.map(compile))
+      case 'or': {
+        const tests = filter.of.map(compile)
+        return (visit, hit) => tests.some((test) => test(visit, hit))
+      }
+    }
+  }
+  return all(filters.map(compile))
+}
+
+const all = (tests: Test[]): Test => {
+  if (tests.length === 0) return () => true
+  if (tests.length === 1) return tests[0]!
+  return (visit, hit) => tests.every((test) => test(visit, hit))
+}
+
+const leafTest = (leaf: Leaf, column: number): Test => {
+  const passes = valueTest(leaf)
+  if (isHitDimension(leaf.dimension)) return (_visit, hit) => passes(hit.v[column]!) !== leaf.negate
+  return (visit) => passes(visit.v[column]!) !== leaf.negate
+}
+
+const valueTest = (leaf: Leaf): ((value: string) => boolean) => {
+  if (leaf.op === 'matches') {
+    const patterns = leaf.values.map((value) => compilePattern(value, 'filters'))
+    return memo((value) => patterns.some((pattern) => pattern.test(value)))
+  }
+  const fold = (text: string): string => (leaf.caseSensitive ? text : text.toLowerCase())
+  const wanted = leaf.values.map(fold)
+  if (leaf.op === 'contains') return (value) => wanted.some((part) => fold(value).includes(part))
+  const set = new Set(wanted)
+  return (value) => set.has(fold(value))
+}
+
+const memo = (test: (value: string) => boolean): ((value: string) => boolean) => {
+  const known = new Map<string, boolean>()
+  return (value) => {
+    let answer = known.get(value)
+    if (answer === undefined) {
+      answer = test(value)
+      if (known.size < queryLimits.patternMemo) known.set(value, answer)
+    }
+    return answer
+  }
+}

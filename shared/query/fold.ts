@@ -1,0 +1,206 @@
+import type { Buckets } from './buckets.ts'
+import { isTimeDimension } from './buckets.ts'
+import { type ColumnOf, compileFilters, doneFilters, type Filter, filterDimensions, type Test } from './filters.ts'
+import { type Columns, columnOf, engagement, type Hit, pageview, type Visit } from './merge.ts'
+import { emptyGroup, type Group, isBounce, isEngaged, type Needs } from './metrics.ts'
+import { other } from './names.ts'
+
+/**
+ * The reference engine: a plain fold of whole visits into groups. It is kept for ever; faster engines are tested against it.
+ * Its state is one group per row of the answer (and one tail per time bucket), its definitions are those of metrics.ts.
+ */
+
+export type FoldPlan = {
+  dimensions: readonly string[]
+  columns: Columns
+  test: Test
+  buckets: Buckets | undefined
+  range: { from: number; to: number }
+  needs: Needs
+  bots: boolean
+  bounce: 'engaged' | 'single-page'
+  /** Only groups with these keys are kept; all others are folded into the tail. Absent = keep all. */
+  keep: ReadonlySet<string> | undefined
+}
+
+export type Folded = {
+  /** Groups by key: dimension values, a time bucket by its index, so that two periods can be joined. */
+  groups: Map<string, Group>
+  tails: Group[]
+  allVisitors: number
+  /** First day (YYYYMMDD) of visitors who were new on a day that the range touches. */
+  firstDays: Map<string, number>
+}
+
+/** Columns that dimensions and filters read. */
+export const columnsOf = (dimensions: readonly string[], filters: readonly Filter[], needs: Needs): Columns => {
+  const names = [...new Set([...dimensions, ...filterDimensions(filters)])]
+  return {
+    visit: names.filter((name) => name.startsWith('visit:')),
+    hit: names.filter((name) => name.startsWith('event:')),
+    paths: needs.pagePairs || needs.scroll || needs.exits,
+  }
+}
+
+/** An injective key of up to three values: every value but the last is preceded by its length. */
+export const keyOf = (values: readonly string[]): string => {
+  if (values.length === 1) return values[0]!
+  return values.length === 0 ? '' : `${values.map(({ length }) => length).join(' ')} ${values.join('')}`
+}
+
+type ValueReader = (visit: Visit, hit: Hit) => string
+
+const readerOf = (dimension: string, column: ColumnOf): ValueReader | undefined => {
+  if (isTimeDimension(dimension)) return undefined
+  const index = column(dimension)
+  return dimension.startsWith('event:') ? (_visit, hit) => hit.v[index]! : (visit) => visit.v[index]!
+}
+
+export type Fold = { add(visit: Visit): void; done(): Folded }
+
+export const createFold = (plan: FoldPlan): Fold => {
+  const { needs, buckets, range, test } = plan
+  const groups = new Map<string, Group>()
+  const tails = new Map<number, Group>()
+  const allVisitors = new Set<string>()
+  const firstDays = new Map<string, number>()
+  const readers = plan.dimensions.map((dimension) => readerOf(dimension, columnOf(plan.columns)))
+  const timeAt = readers.indexOf(undefined)
+  let serial = 0
+
+  /** The group of some values; the value of the time dimension is the bucket's. */
+  const groupOf = (values: string[], bucket: number): Group => {
+    if (timeAt >= 0) values[timeAt] = String(bucket)
+    const key = keyOf(values)
+    let group = groups.get(key)
+    if (group) return group
+    if (plan.keep && !plan.keep.has(key)) return tailOf(bucket)
+    if (timeAt >= 0) values[timeAt] = buckets!.labels[bucket]!
+    group = emptyGroup(values, bucket, needs)
+    groups.set(key, group)
+    return group
+  }
+
+  const tailOf = (bucket: number): Group => {
+    let tail = tails.get(bucket)
+    if (!tail) {
+      const values = plan.dimensions.map((_, i) => (i === timeAt ? buckets!.labels[bucket]! : other))
+      tail = emptyGroup(values, bucket, needs, true)
+      tails.set(bucket, tail)
+    }
+    return tail
+  }
+
+  const hitGroup = (visit: Visit, hit: Hit): Group =>
+    groupOf(
+      readers.map((read) => (read ? read(visit, hit) : '')),
+      buckets ? buckets.at(hit.t) : -1,
+    )
+
+  const countHit = (group: Group, hit: Hit, touched: Group[]): void => {
+    if (group.lastVisit !== serial) {
+      group.lastVisit = serial
+      group.visits++
+      touched.push(group)
+    }
+    group.events++
+    if (hit.kind === pageview) group.pageviews++
+    group.visitors?.add(hit.vis)
+    if (hit.path !== undefined) group.pagePairs?.add(`${hit.vis} ${hit.path}`)
+    if (needs.visitors) allVisitors.add(hit.vis)
+    if (needs.revenue && hit.rev) addRevenue(group, hit.rev)
+  }
+
+  const countStart = (visit: Visit, touched: readonly Group[]): void => {
+    const bucket = buckets ? buckets.at(visit.start) : -1
+    for (const at of touched) {
+      const group = at.bucket === bucket ? at : at.tail ? tailOf(bucket) : groupOf([...at.values], bucket)
+      if (group.lastStart === serial) continue
+      group.lastStart = serial
+      group.started++
+      if (isEngaged(visit)) group.engaged++
+      if (isBounce(visit, plan.bounce)) group.bounces++
+      else group.durationMs += visit.last - visit.start
+    }
+  }
+
+  const add = (visit: Visit): void => {
+    if (visit.flagged && !plan.bots) return
+    if (needs.firstDays && visit.new === 1) firstDays.set(visit.vis, visit.day)
+    serial++
+    const touched: Group[] = []
+    const depths: Depths = new Map()
+    let exited = false
+    for (const hit of visit.hits) {
+      if (hit.kind === engagement && !needs.pagePairs && !needs.scroll) continue
+      if (!test(visit, hit)) continue
+      const group = hitGroup(visit, hit)
+      if (hit.kind === engagement) {
+        if (hit.path !== undefined) group.foregroundMs += hit.fg
+        noteDepth(depths, group, hit)
+        continue
+      }
+      countHit(group, hit, touched)
+      if (needs.exits && !exited && isExit(visit, hit)) {
+        exited = true
+        group.exits++
+      }
+    }
+    addDepths(depths)
+    if (needs.started && visit.start >= range.from && visit.start < range.to) countStart(visit, touched)
+  }
+
+  const done = (): Folded => {
+    if (plan.dimensions.length === 0) groupOf([], -1)
+    // A group of engagement updates alone is no row; where there are no dimensions there is always one.
+    for (const [key, group] of groups) if (plan.dimensions.length > 0 && group.visits + group.started === 0) groups.delete(key)
+    return { groups, tails: [...tails.values()].filter((tail) => tail.visits + tail.started > 0), allVisitors: allVisitors.size, firstDays }
+  }
+
+  return { add, done }
+}
+
+const isExit = (visit: Visit, hit: Hit): boolean => hit.kind === pageview && hit.t === visit.exitT && hit.path === visit.exit
+
+const addRevenue = (group: Group, { a, c }: { a: string; c: string }): void => {
+  const sum = group.revenue.get(c)
+  if (!sum) return void group.revenue.set(c, { amount: BigInt(a), hits: 1 })
+  sum.amount += BigInt(a)
+  sum.hits++
+}
+
+type Depths = Map<Group, Map<string, number>>
+
+const noteDepth = (depths: Depths, group: Group, { sd, path }: Hit): void => {
+  if (sd === undefined || path === undefined) return
+  const pages = depths.get(group) ?? new Map<string, number>()
+  pages.set(path, Math.max(sd, pages.get(path) ?? 0))
+  depths.set(group, pages)
+}
+
+const addDepths = (depths: Depths): void => {
+  for (const [group, pages] of depths) {
+    for (const depth of pages.values()) {
+      group.scrollSum += depth
+      group.scrollPairs++
+    }
+  }
+}
+
+/** Who did what each `has_done` asks: a first pass over the same visits. */
+export const createDonePass = (
+  filters: readonly Filter[],
+  columns: Columns,
+  bots: boolean,
+): { add(visit: Visit): void; visitors: Set<string>[] } => {
+  const tests = doneFilters(filters).map(({ of }) => compileFilters([of], columnOf(columns), []))
+  const visitors = tests.map(() => new Set<string>())
+  const add = (visit: Visit): void => {
+    if (visit.flagged && !bots) return
+    for (const hit of visit.hits) {
+      if (hit.kind === engagement) continue
+      for (const [i, test] of tests.entries()) if (test(visit, hit)) visitors[i]!.add(hit.vis)
+    }
+  }
+  return { add, visitors }
+}

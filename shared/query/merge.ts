@@ -1,0 +1,158 @@
+import { decodeRows } from '../rollup/block.ts'
+import type { Block, Row, RowHit } from '../segment/row.ts'
+import type { Calendar } from '../site/zone.ts'
+import type { Session } from '../visit/event.ts'
+import { type HitReader, hitReader, type VisitReader, visitReader } from './dimensions.ts'
+import type { ColumnOf } from './filters.ts'
+
+/**
+ * From blocks to whole visits. Of one day and session the row with the newest event offset stands, hits of all its rows add up;
+ * a session that has rows on several days becomes one visit when all days are read. Only what the query needs is kept of a row.
+ */
+
+/** Columns that a query reads, by dimension name, and whether it counts something per page. */
+export type Columns = { visit: readonly string[]; hit: readonly string[]; paths: boolean }
+
+export const pageview = 0
+export const otherEvent = 1
+export const engagement = 2
+
+export type Hit = {
+  t: number
+  kind: typeof pageview | typeof otherEvent | typeof engagement
+  /** Visitor hash of the hit's day. */
+  vis: string
+  v: readonly string[]
+  /** Page as it was sent, for exits and pairs; absent too where nothing is counted per page. */
+  path: string | undefined
+  fg: number
+  sd: number | undefined
+  rev: { a: string; c: string } | undefined
+}
+
+export type Visit = {
+  start: number
+  last: number
+  pv: number
+  ev: number
+  fg: number
+  exit: string | undefined
+  exitT: number | undefined
+  new: 0 | 1 | undefined
+  /** Start day and the visitor's hash on it. */
+  day: number
+  vis: string
+  flagged: boolean
+  v: readonly string[]
+  /** Its hits in the range; none when it only lies on a day that the range touches. */
+  hits: Hit[]
+}
+
+type Held = { off: number; vis: string; visit: Visit; several: boolean }
+
+/** Index of a dimension among the columns. */
+export const columnOf =
+  (columns: Columns): ColumnOf =>
+  (dimension) =>
+    dimension.startsWith('event:') ? columns.hit.indexOf(dimension) : columns.visit.indexOf(dimension)
+
+const none: readonly string[] = []
+
+export type Merge = {
+  /** Takes a block of the current day; rows at or beyond offset `before` are later than the answer and left out. */
+  take(block: Block, before: number): void
+  /** Ends a day: the visits that lie on this day alone. */
+  day(): Visit[]
+  /** Ends the reading: the visits that lie on several days. */
+  rest(): Visit[]
+}
+
+/** Merges the blocks of one partition, day after day, for the hits in `[from, to)`. */
+export const createMerge = (columns: Columns, range: { from: number; to: number }, calendar: Calendar): Merge => {
+  const visitReaders = columns.visit.map(visitReader)
+  const hitReaders = columns.hit.map(hitReader)
+  const text = interner()
+  const carried = new Map<string, Held>()
+  let day = new Map<string, Held>()
+
+  const visitOf = (s: Session, vis: string, hits: Hit[]): Visit => ({
+    start: s.start,
+    last: s.last,
+    pv: s.pv,
+    ev: s.ev,
+    fg: s.fg,
+    exit: columns.paths && s.exit !== undefined ? text(s.exit) : undefined,
+    exitT: s.exitT,
+    new: s.new,
+    day: s.days[0]?.[0] ?? 0,
+    vis: s.days[0] === undefined || s.days[0][1] === vis ? vis : text(s.days[0][1]),
+    flagged: s.bot !== undefined && s.bot !== '',
+    v: readVisit(visitReaders, s, calendar, text),
+    hits,
+  })
+
+  const takeRow = (row: Row): void => {
+    const held = day.get(row.s.id)
+    const hits = held?.visit.hits ?? []
+    for (const h of row.h) if (h.t >= range.from && h.t < range.to) hits.push(hitOf(h, hitReaders, columns.paths, text))
+    if (held && held.off > row.off) return
+    const vis = text(row.vis)
+    day.set(row.s.id, { off: row.off, vis, visit: visitOf(row.s, vis, hits), several: row.s.days.length > 1 })
+  }
+
+  const carry = (id: string, held: Held): void => {
+    const other = carried.get(id)
+    if (!other) return void carried.set(id, held)
+    const newest = held.off >= other.off ? held : other
+    newest.visit.hits = [...other.visit.hits, ...held.visit.hits]
+    carried.set(id, newest)
+  }
+
+  return {
+    take(block, before) {
+      for (const row of decodeRows(block)) if (row.off < before) takeRow(row)
+    },
+    day() {
+      const whole: Visit[] = []
+      for (const [id, held] of day) {
+        for (const hit of held.visit.hits) hit.vis = held.vis
+        if (held.several) carry(id, held)
+        else whole.push(held.visit)
+      }
+      day = new Map()
+      return whole
+    },
+    rest() {
+      const visits = [...carried.values()].map(({ visit }) => visit)
+      carried.clear()
+      return visits
+    },
+  }
+}
+
+const readVisit = (readers: readonly VisitReader[], s: Session, calendar: Calendar, text: Intern): readonly string[] =>
+  readers.length === 0 ? none : readers.map((read) => text(read(s, calendar)))
+
+const hitOf = (h: RowHit, readers: readonly HitReader[], paths: boolean, text: Intern): Hit => ({
+  t: h.t,
+  kind: h.n === 'pageview' ? pageview : h.n === 'engagement' ? engagement : otherEvent,
+  vis: '',
+  v: readers.length === 0 ? none : readers.map((read) => text(read(h))),
+  path: paths && h.path !== undefined ? text(h.path) : undefined,
+  fg: h.fg ?? 0,
+  sd: h.sd,
+  rev: h.rev,
+})
+
+type Intern = (value: string) => string
+
+/** Keeps one copy of each text: a page seen a million times costs a million pointers, not strings. */
+const interner = (): Intern => {
+  const known = new Map<string, string>()
+  return (value) => {
+    const found = known.get(value)
+    if (found !== undefined) return found
+    known.set(value, value)
+    return value
+  }
+}

@@ -1,0 +1,166 @@
+import { decimal, divided, type Money, type MoneySum } from './money.ts'
+import type { MetricName } from './names.ts'
+
+/**
+ * What every metric counts, exactly. (docs/plausible.md and the page's definitions repeat this in other words.)
+ *
+ * The range is `[from, to)`. A *counted hit* is a hit that is no engagement update. A hit *matches* when it lies in the range and
+ * it and its visit pass the filters; a row of the answer holds the matching hits that have its dimension values. Flagged visits
+ * are left out unless `include.bots`.
+ *
+ * Of matching counted hits (so also in every time bucket in which there are some: buckets need not add up to the range):
+ *   visitors          distinct visitor hashes (each hit's hash is that of its day: on a cookieless site days add up)
+ *   visits            visits with at least one
+ *   pageviews, events those named `pageview`; all of them
+ *   views_per_visit   pageviews / visits
+ *   percentage        visitors / visitors of the whole answer (same filters, no dimensions)
+ *   new_visitors      of `visitors`, those whose first day is one of the days that the range touches (in a row with a time bucket:
+ *                     that the bucket touches); null on a cookieless site, which does not know
+ *   exit_rate         exits / pageviews; an exit is the pageview that is its visit's last, so it is counted where it happened
+ *                     and the rate stays within 0–100
+ *   total_revenue, average_revenue   sum, and sum per hit that carries revenue, per currency
+ *
+ * Of visits that *start* in the range and have at least one matching counted hit (in a row with a time bucket: that start in the
+ * bucket; other dimension values are those of their matching hits). Length, pages and foreground time are the whole visit's, also
+ * where it goes on after the range:
+ *   bounce_rate       bounced / started. Bounced: not engaged (site option `single-page`: one pageview and no other event)
+ *   engaged_visits, engagement_rate   ≥ 10 s in the foreground or ≥ 2 pageviews
+ *   visit_duration    mean of last − first hit; a bounce counts as 0
+ *
+ * Of matching engagement updates (an update is filtered by its own page and as a pageview; it never makes a row by itself; hits
+ * without a page have none to stay on):
+ *   time_on_page      their foreground time / distinct (visitor, page) pairs of matching counted hits
+ *   scroll_depth      greatest depth of each (visit, page) that reported one, averaged over them
+ */
+
+/** Sums of one group. The optional parts are kept only where a metric needs them. */
+export type Group = {
+  values: readonly string[]
+  /** Index of its time bucket; −1 without a time dimension. */
+  bucket: number
+  /** The tail beyond the limit of groups: its values are `(other)`. A value that is called so is another group. */
+  tail: boolean
+  visits: number
+  pageviews: number
+  events: number
+  started: number
+  bounces: number
+  engaged: number
+  durationMs: number
+  foregroundMs: number
+  exits: number
+  scrollSum: number
+  scrollPairs: number
+  visitors: Set<string> | undefined
+  pagePairs: Set<string> | undefined
+  revenue: Map<string, MoneySum>
+  /** Visit that was last counted here, as visit and as start: a visit is folded whole, so one mark is enough. */
+  lastVisit: number
+  lastStart: number
+}
+
+export type MetricValue = number | null | Money | Money[]
+
+/** What lies beside a group: the whole answer's visitors, and whether a visitor is new in it (undefined: not known at all). */
+export type Beside = { allVisitors: number; isNew: ((vis: string) => boolean) | undefined }
+
+export type Needs = {
+  visitors: boolean
+  pagePairs: boolean
+  scroll: boolean
+  exits: boolean
+  started: boolean
+  revenue: boolean
+  firstDays: boolean
+}
+
+/** Parts of the state that these metrics need. */
+export const needsOf = (metrics: readonly MetricName[]): Needs => {
+  const any = (...names: MetricName[]) => names.some((name) => metrics.includes(name))
+  return {
+    visitors: any('visitors', 'percentage', 'new_visitors'),
+    pagePairs: any('time_on_page'),
+    scroll: any('scroll_depth'),
+    exits: any('exit_rate'),
+    started: any('bounce_rate', 'engaged_visits', 'engagement_rate', 'visit_duration'),
+    revenue: any('total_revenue', 'average_revenue'),
+    firstDays: any('new_visitors'),
+  }
+}
+
+export const engagedMs = 10_000
+
+/** GA4's rule; goals join it when they are built. */
+export const isEngaged = (visit: { fg: number; pv: number }): boolean => visit.fg >= engagedMs || visit.pv >= 2
+
+/** The site's bounce rule. */
+export const isBounce = (visit: { fg: number; pv: number; ev: number }, rule: 'engaged' | 'single-page'): boolean =>
+  rule === 'engaged' ? !isEngaged(visit) : visit.pv === 1 && visit.ev === 1
+
+/** `a / b` in units of 1/scale, null when there is nothing to divide by. Scaled before the one division: halves stay exact. */
+const quotient = (a: number, b: number, scale: number): number | null => (b === 0 ? null : Math.round((a * scale) / b))
+const hundredths = (n: number | null): number | null => (n === null ? null : n / 100)
+
+const ratio = (a: number, b: number): number | null => hundredths(quotient(a, b, 100))
+const perCent = (a: number, b: number): number | null => hundredths(quotient(a, b, 10_000))
+const wholePerCent = (a: number, b: number): number | null => quotient(a, b, 100)
+const seconds = (ms: number, n: number): number | null => quotient(ms, n * 1000, 1)
+
+const money = (group: Group, amountOf: (sum: MoneySum) => bigint): MetricValue => {
+  const all = [...group.revenue]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([currency, sum]) => ({ value: decimal(amountOf(sum), currency), currency }))
+  return all.length === 0 ? null : all.length === 1 ? all[0]! : all
+}
+
+const newVisitors = (group: Group, { isNew }: Beside): number | null => {
+  if (!isNew) return null
+  let count = 0
+  for (const vis of group.visitors ?? []) if (isNew(vis)) count++
+  return count
+}
+
+const finish: Record<MetricName, (group: Group, beside: Beside) => MetricValue> = {
+  visitors: (g) => g.visitors?.size ?? 0,
+  visits: (g) => g.visits,
+  pageviews: (g) => g.pageviews,
+  events: (g) => g.events,
+  views_per_visit: (g) => ratio(g.pageviews, g.visits),
+  bounce_rate: (g) => wholePerCent(g.bounces, g.started),
+  engaged_visits: (g) => g.engaged,
+  engagement_rate: (g) => perCent(g.engaged, g.started),
+  visit_duration: (g) => seconds(g.durationMs, g.started),
+  time_on_page: (g) => seconds(g.foregroundMs, g.pagePairs?.size ?? 0),
+  scroll_depth: (g) => quotient(g.scrollSum, g.scrollPairs, 1),
+  total_revenue: (g) => money(g, ({ amount }) => amount),
+  average_revenue: (g) => money(g, ({ amount, hits }) => divided(amount, hits)),
+  new_visitors: newVisitors,
+  exit_rate: (g) => perCent(g.exits, g.pageviews),
+  percentage: (g, { allVisitors }) => perCent(g.visitors?.size ?? 0, allVisitors),
+}
+
+/** The value of a metric, computed from a group's sums, in the units of the answer. */
+export const metricValue = (metric: MetricName, group: Group, beside: Beside): MetricValue => finish[metric](group, beside)
+
+/** A group in which nothing was counted. */
+export const emptyGroup = (values: readonly string[], bucket: number, needs: Needs, tail = false): Group => ({
+  values,
+  bucket,
+  tail,
+  visits: 0,
+  pageviews: 0,
+  events: 0,
+  started: 0,
+  bounces: 0,
+  engaged: 0,
+  durationMs: 0,
+  foregroundMs: 0,
+  exits: 0,
+  scrollSum: 0,
+  scrollPairs: 0,
+  visitors: needs.visitors ? new Set() : undefined,
+  pagePairs: needs.pagePairs ? new Set() : undefined,
+  revenue: new Map(),
+  lastVisit: -1,
+  lastStart: -1,
+})

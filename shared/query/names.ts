@@ -1,0 +1,96 @@
+import { FootfallError } from '../errors.ts'
+
+/** Names that a query may use, how an unknown one is answered, and how names and values are ordered. */
+
+export const metricNames = [
+  'visitors',
+  'visits',
+  'pageviews',
+  'events',
+  'views_per_visit',
+  'bounce_rate',
+  'engaged_visits',
+  'engagement_rate',
+  'visit_duration',
+  'time_on_page',
+  'scroll_depth',
+  'total_revenue',
+  'average_revenue',
+  'new_visitors',
+  'exit_rate',
+  'percentage',
+] as const
+export type MetricName = (typeof metricNames)[number]
+
+/** Known, but built with goals and saved segments. */
+export const laterNames: readonly string[] = ['event:goal', 'conversion_rate', 'group_conversion_rate', 'segment']
+
+/** The value of a dimension that a hit or visit does not have. It is an ordinary value, in filters too. */
+export const notSet = '(not set)'
+/** The tail beyond `queryLimits.groups`. */
+export const other = '(other)'
+
+/** A 400 that names the field, and what was expected there. */
+export const badQuery = (field: string, expected: string): FootfallError =>
+  new FootfallError('bad-query', { detail: `${field}: ${expected}` })
+
+/** A 400 for what a later version brings. */
+export const notYet = (field: string, name: string): FootfallError => new FootfallError('not-yet', { detail: `${field}: "${name}".` })
+
+/** Insertions, deletions and replacements between two short texts; neighbours that changed places count once. */
+export const editDistance = (a: string, b: string): number => {
+  let before: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1]
+      let least = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1))
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, before[j - 2]! + 1)
+      row.push(least)
+    }
+    before = last
+    last = row
+  }
+  return last[b.length]!
+}
+
+const bare = (name: string): string => name.slice(name.lastIndexOf(':') + 1)
+
+/** Up to three known names near a wrong one: few typing errors away, or the same behind another prefix. */
+export const nearNames = (wrong: string, known: readonly string[]): string[] => {
+  const text = wrong.slice(0, 60).toLowerCase()
+  const far = (name: string): number => {
+    const whole = editDistance(text, name)
+    const tail = editDistance(bare(text), bare(name)) + 0.5
+    const inside = bare(text).length > 2 && name.includes(bare(text)) ? 1.5 : 99
+    return Math.min(whole, tail, inside)
+  }
+  return known
+    .map((name) => ({ name, away: far(name) }))
+    .filter(({ name, away }) => away <= Math.max(1.5, Math.min(3, bare(name).length / 3)))
+    .sort((a, b) => a.away - b.away || byCodePoint(a.name, b.name))
+    .slice(0, 3)
+    .map(({ name }) => name)
+}
+
+/** The refusal of an unknown name, with near ones, or all where none is near. */
+export const unknownName = (field: string, kind: string, wrong: string, known: readonly string[]): FootfallError => {
+  const near = nearNames(wrong, known)
+  const hint = near.length > 0 ? `Near: ${near.join(', ')}.` : `Known: ${known.join(', ')}.`
+  return badQuery(field, `there is no ${kind} "${wrong.slice(0, 100)}". ${hint}`)
+}
+
+// Surrogates (0xD800–0xDFFF) stand for code points above all others, so they sort above 0xE000–0xFFFF.
+const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
+
+/** Order of two texts by code point: the same in every language and every engine. */
+export const byCodePoint = (a: string, b: string): number => {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return rank(x) - rank(y)
+  }
+  return a.length - b.length
+}

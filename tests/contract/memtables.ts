@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Memtables, RollupChange, RollupFence } from '#shared/ports/memtables.ts'
+import type { Block } from '#shared/segment/row.ts'
+
+/** What every memtables engine must do. */
+export type MemtablesUnderTest = { memtables: Memtables; close(): Promise<void> | void }
+
+const fence: RollupFence = { gen: 7, topic: 't', next: 0, src: -1, logTime: 0 }
+const nothing: RollupChange = { blocks: [], minutes: [], seen: [] }
+const block = (day: number, from: number, to: number, site = 'a.example'): Block => ({ site, day, from, to, rows: 1, body: `["${site} ${day} ${from} ü"]` })
+
+export const memtablesContract = (name: string, open: () => Promise<MemtablesUnderTest>): void => {
+  describe(`memtables: ${name}`, () => {
+    let under: MemtablesUnderTest
+    beforeEach(async () => {
+      under = await open()
+    })
+    afterEach(() => under.close())
+
+    /** Commits changes one after the other, each moving the fence by one. */
+    const commitAll = async (changes: RollupChange[]) => {
+      await under.memtables.init(0, fence)
+      for (const [i, change] of changes.entries())
+        expect(await under.memtables.commit(0, { ...fence, next: i, src: i - 1 }, { ...fence, next: i + 1, src: i }, change)).toBe('done')
+    }
+
+    test('nothing is there at first', async () => {
+      expect(await under.memtables.fence(0)).toBeUndefined()
+      expect(await under.memtables.read(0, 'a.example', -99999999, 99999999)).toEqual({ fence: undefined, blocks: [] })
+      expect(await under.memtables.days(0, 'a.example')).toBeUndefined()
+      expect(await under.memtables.live(0, 'a.example', 0)).toEqual({ visitors: 0, minutes: [] })
+    })
+
+    test('the first of two beginners writes the fence, both are told which stands', async () => {
+      expect(await under.memtables.init(0, fence)).toEqual(fence)
+      expect(await under.memtables.init(0, { ...fence, gen: 8 })).toEqual(fence)
+    })
+
+    test('a commit moves fence and rows together, and a read gives both', async () => {
+      await commitAll([{ ...nothing, blocks: [block(20261025, 0, 1), block(-20261025, 0, 1)] }])
+      const { fence: now, blocks } = await under.memtables.read(0, 'a.example', 20261025, 20261025)
+      expect(now).toMatchObject({ next: 1, src: 0 })
+      expect(blocks).toEqual([block(20261025, 0, 1)])
+    })
+
+    test.each([
+      ['generation', { gen: 8 }],
+      ['next', { next: 1 }],
+      ['source offset', { src: 0 }],
+    ])('a commit from another %s changes nothing', async (_what, other) => {
+      await under.memtables.init(0, fence)
+      const change = { blocks: [block(20261025, 0, 1)], minutes: [{ site: 'a.example', minute: 0, pageviews: 1, events: 1, visits: 1 }], seen: [{ site: 'a.example', vis: 'v', t: 5 }] }
+      expect(await under.memtables.commit(0, { ...fence, ...other }, { ...fence, next: 9 }, change)).toBe('stale')
+      expect(await under.memtables.read(0, 'a.example', 0, 99999999)).toEqual({ fence, blocks: [] })
+      expect(await under.memtables.live(0, 'a.example', 0)).toEqual({ visitors: 0, minutes: [] })
+    })
+
+    test('blocks come in offset order, of the asked days and site only', async () => {
+      await commitAll([
+        { ...nothing, blocks: [block(20261026, 0, 1), block(20261025, 0, 1, 'b.example')] },
+        { ...nothing, blocks: [block(20261025, 1, 2), block(20261027, 1, 2)] },
+        { ...nothing, blocks: [block(20261026, 2, 3), block(-20261026, 2, 3)] },
+      ])
+      const { blocks } = await under.memtables.read(0, 'a.example', 20261025, 20261026)
+      expect(blocks).toEqual([block(20261026, 0, 1), block(20261025, 1, 2), block(20261026, 2, 3)])
+      expect((await under.memtables.read(0, 'a.example', -20261031, -20261001)).blocks).toEqual([block(-20261026, 2, 3)])
+      expect(await under.memtables.days(0, 'a.example')).toEqual({ first: 20261025, last: 20261027 })
+    })
+
+    test('live sums add up, visitors count once, old ones are trimmed', async () => {
+      const minute = (at: number) => ({ site: 'a.example', minute: at, pageviews: 1, events: 2, visits: 1 })
+      await commitAll([
+        { ...nothing, minutes: [minute(60_000)], seen: [{ site: 'a.example', vis: 'v', t: 60_000 }, { site: 'a.example', vis: 'w', t: 50_000 }] },
+        { ...nothing, minutes: [minute(60_000), minute(120_000)], seen: [{ site: 'a.example', vis: 'v', t: 10 }, { site: 'b.example', vis: 'v', t: 120_000 }] },
+      ])
+      expect(await under.memtables.live(0, 'a.example', 0)).toEqual({
+        visitors: 2,
+        minutes: [
+          { minute: 60_000, pageviews: 2, events: 4, visits: 2 },
+          { minute: 120_000, pageviews: 1, events: 2, visits: 1 },
+        ],
+      })
+      expect((await under.memtables.live(0, 'a.example', 55_000)).visitors).toBe(1)
+      await under.memtables.trimLive(0, 60_000)
+      expect(await under.memtables.live(0, 'a.example', 0)).toMatchObject({ visitors: 1 })
+      await under.memtables.trimLive(0, 120_000)
+      expect((await under.memtables.live(0, 'a.example', 0)).minutes.map(({ minute: at }) => at)).toEqual([120_000])
+    })
+
+    test('partitions and odd names are apart', async () => {
+      await commitAll([{ ...nothing, blocks: [block(20261025, 0, 1, '__proto__')] }])
+      expect((await under.memtables.read(0, '__proto__', 0, 99999999)).blocks).toHaveLength(1)
+      expect((await under.memtables.read(1, '__proto__', 0, 99999999)).blocks).toHaveLength(0)
+    })
+  })
+}

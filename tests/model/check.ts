@@ -1,0 +1,128 @@
+import type { SiteConfig } from '#shared/site/config.ts'
+import { sites } from './plan.ts'
+import { answer, byDimensions, type Question, randomQuestion } from './questions.ts'
+import { createRandom, type Random } from './random.ts'
+import { type LedgerHour, type Recount, recount } from './recount.ts'
+import { type RunOptions, run } from './run.ts'
+import type { World } from './world.ts'
+
+/** Holds one run against the independent recount: every hit, the ledger, and answers to random questions, also while it runs. */
+
+export type CheckOptions = RunOptions & { questions: number; /** Chance per request that a question is asked while everything runs. */ asking: number }
+
+type Configs = (site: string, version: number) => SiteConfig
+
+/** Faults of every kind, of some kinds, and none at all. */
+export const faultsOf = (seed: number): Pick<RunOptions, 'failures' | 'nemesis'> => {
+  const settings = [
+    { failures: 0.02, nemesis: 0.01 },
+    { failures: 0, nemesis: 0 },
+    { failures: 0.02, nemesis: 0.01 },
+    { failures: 0.12, nemesis: 0 },
+    { failures: 0, nemesis: 0.04 },
+  ]
+  return settings[seed % settings.length]!
+}
+
+const configsOf = async (world: World): Promise<Configs> => {
+  const known = new Map<string, SiteConfig>()
+  for (const { site } of sites)
+    for (const version of [1, 2]) {
+      const config = await world.stores.sites.at(site, version)
+      if (config) known.set(`${site} ${version}`, config)
+    }
+  return (site, version) => known.get(`${site} ${version}`)!
+}
+
+const differences = (got: ReturnType<typeof byDimensions>, wanted: ReturnType<typeof byDimensions>): string[] =>
+  [...new Set([...wanted.keys(), ...got.keys()])].flatMap((row) => {
+    const [is, should] = [JSON.stringify(got.get(row)), JSON.stringify(wanted.get(row))]
+    return is === should ? [] : [`${row}: is ${is}, should be ${should}`]
+  })
+
+const ask = async (world: World, facts: Recount, question: Question, config: SiteConfig): Promise<void> => {
+  const { results } = await world.query(question)
+  const wrong = differences(byDimensions(results), byDimensions(answer(facts, question, config)))
+  if (wrong.length > 0) throw new Error(`${JSON.stringify(question)}\n  ${wrong.join('\n  ')}`)
+}
+
+/** What the answers must say now: the rollup's fence tells how much of the log it has taken. */
+const askWhileRunning = async (world: World, random: Random): Promise<void> => {
+  const before = await world.stores.memtables.fence(0)
+  if (!before) return
+  const taken = (await world.hits()).filter(({ offset }) => offset <= before.src)
+  const facts = recount(taken, await configsOf(world))
+  const config = (await world.stores.sites.find(random.pick(sites).site))!
+  const question = randomQuestion(random, facts, config, world.clock.now())
+  const failed = await ask(world, facts, question, config).catch((error: Error) => error)
+  const after = await world.stores.memtables.fence(0)
+  const stood = after?.gen === before.gen && after.next === before.next
+  if (failed && stood) throw new Error(`while running, up to ${before.src}: ${failed.message}`)
+}
+
+/** What accepted events say was taken (R4: an event counts only where it says that it stands). */
+const takenByEvents = async (world: World): Promise<string[]> => {
+  const records = await world.stores.log.read('events', 0, 0, { records: 100_000, bytes: 1e9, waitMs: 0 })
+  const events = records.map(({ offset, body }) => ({ offset, event: JSON.parse(body) })).filter(({ offset, event }) => event.at === offset)
+  return events.flatMap(({ event }) =>
+    [...(event.ids ?? []), ...event.x.flatMap(({ h }: { h: { id: string }[] }) => h.map(({ id }) => id))].map((id) => `${event.site} ${id} ${event.lt}`),
+  )
+}
+
+const checkHits = async (world: World, facts: Recount, ok: Set<string>, sent: Set<string>): Promise<void> => {
+  const wanted = facts.taken.map(({ site, id, at }) => `${site} ${id} ${at}`).sort()
+  const got = (await takenByEvents(world)).sort()
+  const lost = wanted.filter((id) => !got.includes(id))
+  const extra = got.filter((id, i) => !wanted.includes(id) || id === got[i - 1])
+  if (lost.length + extra.length > 0) throw new Error(`hits not taken: ${lost}; taken though they should not: ${extra}`)
+  const known = new Set(facts.taken.map(({ site, id }) => `${site} ${id}`))
+  for (const id of ok) if (!known.has(id)) throw new Error(`${id} was answered 202 and is nowhere`)
+  for (const id of known) if (!sent.has(id)) throw new Error(`${id} was counted and never sent`)
+}
+
+const sortedNumbers = (sums: Record<string, number>) => Object.entries(sums).sort(([a], [b]) => (a < b ? -1 : 1))
+const ledgerText = ({ received, counted, flagged, refused, repeated, dead }: LedgerHour) =>
+  JSON.stringify({ received, counted, flagged: sortedNumbers(flagged), refused: sortedNumbers(refused), repeated, dead })
+
+const dateOf = (t: number) => new Date(t).toISOString().slice(0, 10)
+
+const checkLedger = async (world: World, facts: Recount, site: string): Promise<void> => {
+  const hours = facts.ledger.get(site) ?? new Map<number, LedgerHour>()
+  const times = [...hours.keys(), world.clock.now()]
+  const { hours: got, balanced } = await world.ledger(site, dateOf(Math.min(...times) - 86_400_000), dateOf(Math.max(...times) + 86_400_000))
+  if (!balanced) throw new Error(`the ledger of ${site} does not balance: ${JSON.stringify(got)}`)
+  for (const hour of got) {
+    const t = Date.parse(hour.from)
+    const wanted = hours.get(t)
+    if (hour.lost !== 0 || !wanted || ledgerText(hour) !== ledgerText(wanted))
+      throw new Error(`the ledger of ${site} at ${hour.from} is ${JSON.stringify(hour)}, should be ${wanted && ledgerText(wanted)}`)
+    hours.delete(t)
+  }
+  if (hours.size > 0) throw new Error(`the ledger of ${site} lacks ${JSON.stringify([...hours])}`)
+}
+
+const checkAll = async (options: CheckOptions): Promise<number> => {
+  const random = createRandom(options.seed ^ 0xa5c)
+  const { world, ok, sent, calls } = await run(options, async (running) => {
+    if (random.chance(options.asking)) await askWhileRunning(running, random)
+  })
+  const facts = recount(await world.hits(), await configsOf(world))
+  await checkHits(world, facts, ok, sent)
+  for (const { site } of [...sites, { site: '' }]) await checkLedger(world, facts, site)
+  for (let i = 0; i < options.questions; i++) {
+    const config = (await world.stores.sites.find(random.pick(sites).site))!
+    await ask(world, facts, randomQuestion(random, facts, config, world.clock.now()), config)
+  }
+  world.close()
+  return calls
+}
+
+/** Checks one seed and answers how many port calls its run made. What goes wrong says how to play it again. */
+export const checkRun = async (options: CheckOptions): Promise<number> => {
+  try {
+    return await checkAll(options)
+  } catch (cause) {
+    const { parts: _, ...plain } = options
+    throw new Error(`seed ${options.seed}: ${(cause as Error).message}\n  again: checkRun(${JSON.stringify(plain)})`, { cause })
+  }
+}

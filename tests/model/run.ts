@@ -1,0 +1,90 @@
+import type { SiteConfig } from '#shared/site/config.ts'
+import { changeZone } from '#shared/site/zone.ts'
+import { createPlan, type Planned, sites, starts } from './plan.ts'
+import { createRandom, type Random } from './random.ts'
+import { createWorld, type Parts, type World } from './world.ts'
+
+/** One run of the model: a plan sent through a world in which things go wrong, until all is taken in. */
+export type RunOptions = {
+  seed: number
+  hits: number
+  parts?: Parts
+  /** Chance that a port call fails. */
+  failures?: number
+  /** Chance per turn that something worse happens. */
+  nemesis?: number
+  nth?: { call: number; after: boolean }
+}
+
+/** `ok` and `sent`: hits answered 2xx, and all that were sent, by `site id`. */
+export type RunResult = { world: World; ok: Set<string>; sent: Set<string>; calls: number; seed: number }
+
+const hour = 3_600_000
+
+/** Now and then a site has rules that few have: visits that go on for days, a country left out. */
+const varied = (random: Random, config: SiteConfig): SiteConfig => {
+  const sessionTimeoutMs = random.chance(0.25) ? random.pick([2 * hour, (7 * 60 + 55) * 60_000]) : config.sessionTimeoutMs
+  const exclude = random.chance(0.1) ? { ...config.exclude, countries: ['FR'] } : config.exclude
+  return { ...config, sessionTimeoutMs, exclude }
+}
+
+/** A request with hits at its end that will be refused. */
+const spoiled = (random: Random, { request, site }: Planned): Planned['request'] => {
+  const { hits } = JSON.parse(request.body.toString('utf8'))
+  const bad = [{ site, name: 'x'.repeat(121) }, { site, url: 'no address' }, { site: 'nobody.example', url: 'https://nobody.example/' }, 7]
+  return { ...request, body: Buffer.from(JSON.stringify({ hits: [...hits, random.pick(bad), random.pick(bad)] })) }
+}
+
+const garbage = ['', 'no record', '{"v":1,"site":"plain.example","ev":[']
+
+const sendPlan = async (world: World, configs: readonly SiteConfig[], options: RunOptions, onIdle: () => Promise<void>): Promise<{ ok: Set<string>; sent: Set<string> }> => {
+  const random = createRandom(options.seed ^ 0x5eed)
+  const plan = createPlan(random, options.hits)
+  const ok = new Set<string>()
+  const zoneChange = random.chance(0.4) ? random.below(plan.length) : -1
+  for (let i = 0; i < plan.length; i++) {
+    const { afterMs, ids } = plan[i]!
+    const request = random.chance(0.05) ? spoiled(random, plan[i]!) : plan[i]!.request
+    world.clock.advance(afterMs)
+    if (random.chance(0.01)) await world.stores.log.append('hits', 0, [random.pick(garbage)])
+    if (i === zoneChange) {
+      const config = configs[0]!
+      await world.putSite({ ...config, version: 2, zones: changeZone(config.zones, random.pick(['America/New_York', 'Asia/Tokyo']), world.clock.now()) })
+    }
+    for (;;) {
+      let answered = false
+      const reply = world.send(request).finally(() => {
+        answered = true
+      })
+      while (!answered) await world.turn()
+      const { status, body } = (await reply) ?? { status: 0, body: '' }
+      if (status === 202) {
+        const refused = new Set((JSON.parse(String(body)).refused as { index: number }[]).map(({ index }) => index))
+        for (const [index, id] of ids.entries()) if (!refused.has(index)) ok.add(id)
+        break
+      }
+      world.clock.advance(random.below(5_000))
+    }
+    for (let turns = random.below(60); turns > 0; turns--) {
+      await world.turn()
+      if (options.nemesis && random.chance(options.nemesis)) world.nemesis()
+      if (options.nemesis && random.chance(0.02)) world.snapshot()
+      if (random.chance(0.01)) world.clock.advance(random.below(12_000))
+    }
+    await onIdle()
+  }
+  return { ok, sent: new Set(plan.flatMap(({ ids }) => ids)) }
+}
+
+export const run = async (options: RunOptions, onIdle: (world: World) => Promise<void> = async () => undefined): Promise<RunResult> => {
+  const random = createRandom(options.seed)
+  const world = await createWorld(random, random.pick(starts), options.parts)
+  const configs = sites.map((config) => varied(random, config))
+  for (const config of configs) await world.putSite(config)
+  world.gates.faults.probability = options.failures ?? 0
+  if (options.nth) world.gates.faults.nth = options.nth
+  const { ok, sent } = await sendPlan(world, configs, options, () => onIdle(world))
+  const calls = world.gates.calls
+  await world.drain()
+  return { world, ok, sent, calls, seed: options.seed }
+}
