@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Result, Task } from './generator.ts'
@@ -70,7 +70,9 @@ export type Footfall = Awaited<ReturnType<typeof startFootfall>>
 
 export const load = async (task: Partial<Task> & { port: number; path: string }): Promise<Result> => {
   const whole: Task = { connections: 64, seconds: 5, rate: 0, seed: 1, site: 'localhost', requests: 0, ...task }
-  const child = spawn(process.execPath, [...flags, join(root, 'bench/generator.ts'), JSON.stringify(whole)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...flags, join(root, 'bench/generator.ts'), JSON.stringify(whole)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const pieces: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => pieces.push(chunk))
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
@@ -82,7 +84,9 @@ export const load = async (task: Partial<Task> & { port: number; path: string })
 export const threadSeconds = (pid: number): Map<number, number> => {
   const threads = new Map<number, number>()
   for (const tid of readdirSync(`/proc/${pid}/task`)) {
-    const fields = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+    const fields = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
     threads.set(Number(tid), (Number(fields[11]) + Number(fields[12])) / 100) // clock ticks of 10 ms
   }
   return threads

@@ -15,7 +15,14 @@ const one = (code: number): Counts => (code === 0 ? { ...zero, passed: 1 } : { .
 export const checkTypes = async (): Promise<Counts> => one(await runTool(tools.tsc, ['--noEmit', '-p', '.']))
 export const checkStyle = async (): Promise<Counts> => one(await runTool(tools.biome, ['check', '--error-on-warnings', '.']))
 
-type Report = { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number; success: boolean; testResults: { status: string; assertionResults: unknown[] }[] }
+type Report = {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  numTodoTests: number
+  success: boolean
+  testResults: { status: string; assertionResults: unknown[] }[]
+}
 
 /** Runs vitest on `filters`; a file that could not even be loaded counts as a failure. */
 export const runTests = async (filters: readonly string[], env: Record<string, string> = {}): Promise<Counts> => {
@@ -25,7 +32,11 @@ export const runTests = async (filters: readonly string[], env: Record<string, s
   rmSync(file)
   const broken = report.testResults.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0).length
   const failed = report.numFailedTests + broken
-  return { passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed, skipped: report.numPendingTests + report.numTodoTests }
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+  }
 }
 
 /** The closing line, and the exit code: with CI=true a skip is a failure, since everything a test needs is installed by us. */

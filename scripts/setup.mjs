@@ -22,7 +22,10 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const nodePackage = `node-${process.platform}-${process.arch}`
 const nodeVersion = manifest.optionalDependencies[nodePackage]
 if (!nodeVersion)
-  fail(`There is no Node for ${process.platform} on ${process.arch} in package.json.`, 'Footfall runs on Linux on x64 and arm64; use one of those (a container will do).')
+  fail(
+    `There is no Node for ${process.platform} on ${process.arch} in package.json.`,
+    'Footfall runs on Linux on x64 and arm64; use one of those (a container will do).',
+  )
 
 const stamp = createHash('sha256')
   .update(readFileSync(join(root, 'package.json')))
@@ -35,7 +38,13 @@ const npm = (...args) => {
   const [command, first] = cli?.endsWith('.js') ? [process.execPath, [cli]] : ['npm', []]
   // NODE_ENV=production would leave the build and test tools out.
   const env = { ...process.env, NODE_ENV: '' }
-  return spawnSync(command, [...first, ...args, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2], env }).status === 0
+  return (
+    spawnSync(command, [...first, ...args, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+      env,
+    }).status === 0
+  )
 }
 
 const install = () => {
@@ -50,12 +59,14 @@ const isInstalled = () => existsSync(stampPath) && readFileSync(stampPath, 'utf8
 if (!isInstalled()) {
   install()
   const binary = join(root, 'node_modules', nodePackage, 'bin', 'node')
-  if (!existsSync(binary)) fail(`npm has not installed ${nodePackage}.`, 'Run `npm ci --include=optional`, and look whether npm is set to omit optional packages.')
+  if (!existsSync(binary))
+    fail(`npm has not installed ${nodePackage}.`, 'Run `npm ci --include=optional`, and look whether npm is set to omit optional packages.')
   if (!existsSync(nodePath)) {
     mkdirSync(dirname(nodePath), { recursive: true })
     symlinkSync(join('..', nodePackage, 'bin', 'node'), nodePath)
   }
   const version = execFileSync(nodePath, ['--version'], { encoding: 'utf8' }).trim()
-  if (version !== `v${nodeVersion}`) fail(`node_modules/.bin/node is ${version}, not v${nodeVersion}.`, 'Remove node_modules and start again.')
+  if (version !== `v${nodeVersion}`)
+    fail(`node_modules/.bin/node is ${version}, not v${nodeVersion}.`, 'Remove node_modules and start again.')
   writeFileSync(stampPath, stamp)
 }

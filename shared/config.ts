@@ -26,8 +26,7 @@ const cidrs = (text: string) =>
   text
     .split(/[\s,]+/)
     .filter((part) => part !== '')
-    .map((part) => (part === 'loopback' ? ['127.0.0.0/8', '::1/128'] : [part]))
-    .flat()
+    .flatMap((part) => (part === 'loopback' ? ['127.0.0.0/8', '::1/128'] : [part]))
 
 const settings = {
   FOOTFALL_PORT: { schema: z.coerce.number().int().min(0).max(65_535).default(8000), cure: 'a port from 1 to 65535 (0 = any free one)' },
@@ -60,7 +59,11 @@ const keyFromFile = (path: string): string => {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (cause) {
-    throw new FootfallError('bad-setting', { detail: `FOOTFALL_KEY_FILE is ${JSON.stringify(path)}.`, hint: 'Name a readable file that holds the key.', cause })
+    throw new FootfallError('bad-setting', {
+      detail: `FOOTFALL_KEY_FILE is ${JSON.stringify(path)}.`,
+      hint: 'Name a readable file that holds the key.',
+      cause,
+    })
   }
 }
 

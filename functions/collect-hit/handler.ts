@@ -134,7 +134,10 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
       return reason
     }
     const trusted = access !== undefined
-    const parsed = trusted && access.site !== '' && access.site !== named.site ? 'needs-key' : parseHit(named.raw, named.site, { now, trusted, keptParams: config.params })
+    const parsed =
+      trusted && access.site !== '' && access.site !== named.site
+        ? 'needs-key'
+        : parseHit(named.raw, named.site, { now, trusted, keptParams: config.params })
     const result = typeof parsed === 'string' ? parsed : await resolve(parsed, config, sender, trusted, newId)
     if (typeof result === 'string') refuse(named.site, result)
     return result
@@ -198,7 +201,11 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
     try {
       admit(values, sender, now)
       const { refused } = await takeAll(values, { now, sender, access: undefined })
-      return { status: 200, headers: refused.length === 0 ? gifHeaders : { ...gifHeaders, 'x-footfall-refused': reasonsOf(refused) }, body: gif }
+      return {
+        status: 200,
+        headers: refused.length === 0 ? gifHeaders : { ...gifHeaders, 'x-footfall-refused': reasonsOf(refused) },
+        body: gif,
+      }
     } catch (error) {
       if (!(error instanceof FootfallError)) throw error
       if (error.code === 'rate') return { status: 200, headers: { ...gifHeaders, 'x-footfall-refused': 'rate' }, body: gif }

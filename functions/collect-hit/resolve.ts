@@ -72,13 +72,20 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
 
   /** Trusted senders speak for others: the connection is the server's, so a hit must say whose it is. */
   const personFor = (hit: ParsedHit, config: SiteConfig): Person | RefusalReason => {
-    if (hit.address === undefined) return config.identity === 'cookie' && hit.visitor !== undefined ? { address: '', agent: hit.agent ?? '' } : 'needs-visitor'
+    if (hit.address === undefined)
+      return config.identity === 'cookie' && hit.visitor !== undefined ? { address: '', agent: hit.agent ?? '' } : 'needs-visitor'
     const address = parseAddress(hit.address)
     return address === undefined ? 'malformed' : { address, agent: hit.agent ?? '' }
   }
 
   /** Resolves one parsed hit; `newId` makes an id where the caller sent none. */
-  return async (hit: ParsedHit, config: SiteConfig, direct: Sender, trusted: boolean, newId: () => string): Promise<ResolvedHit | RefusalReason> => {
+  return async (
+    hit: ParsedHit,
+    config: SiteConfig,
+    direct: Sender,
+    trusted: boolean,
+    newId: () => string,
+  ): Promise<ResolvedHit | RefusalReason> => {
     const sender = trusted ? personFor(hit, config) : direct
     if (typeof sender === 'string') return sender
     const found = identify(config, hit, sender)

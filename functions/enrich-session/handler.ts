@@ -13,7 +13,17 @@ import { acceptEvents } from '#shared/visit/accept.ts'
 import { type EventRecord, eventText } from '#shared/visit/event.ts'
 import { graceMs } from '#shared/visit/session.ts'
 import { applyEvent, changeOf, emptyState, loadedState, type VisitState } from '#shared/visit/state.ts'
-import { deadEvent, type Flags, flagsOf, hitsEvent, keysOf, lostEvent, type Position, refusalsEvent, retryHorizonMs } from '#shared/visit/step.ts'
+import {
+  deadEvent,
+  type Flags,
+  flagsOf,
+  hitsEvent,
+  keysOf,
+  lostEvent,
+  type Position,
+  refusalsEvent,
+  retryHorizonMs,
+} from '#shared/visit/step.ts'
 
 /**
  * enrich-session: takes `hits` in order, gives each hit to its visit, appends one event per record to `events`, and only then
@@ -68,7 +78,8 @@ export const createHandler = (ports: Ports): Handler => {
   const checkLog = async (partition: number, fence: EnrichFence): Promise<{ earliest: number }> => {
     const { id, earliest, end } = await log.ends('hits', partition)
     if (id !== fence.topic) throw new FootfallError('partition-stopped', { detail: 'The hits topic was made anew.' })
-    if (fence.next > end) throw new FootfallError('partition-stopped', { detail: `The state is at ${fence.next}, the hits log ends at ${end}.` })
+    if (fence.next > end)
+      throw new FootfallError('partition-stopped', { detail: `The state is at ${fence.next}, the hits log ends at ${end}.` })
     return { earliest }
   }
 
@@ -76,7 +87,13 @@ export const createHandler = (ports: Ports): Handler => {
   const closeHole = async (partition: number, fence: EnrichFence, earliest: number): Promise<BatchAnswer> => {
     const time = clock.now()
     const event = lostEvent(earliest - fence.next, { partition, src: earliest - 1, at: fence.ev, time, lt: Math.max(fence.logTime, time) })
-    return conclude(partition, fence, [event], { ...fence, next: earliest, ev: fence.ev + 1, logTime: event.lt, mode: '' }, changeOf(emptyState()))
+    return conclude(
+      partition,
+      fence,
+      [event],
+      { ...fence, next: earliest, ev: fence.ev + 1, logTime: event.lt, mode: '' },
+      changeOf(emptyState()),
+    )
   }
 
   /** Appends the events where they are meant to stand, then commits; anything unexpected ends in catching up. */

@@ -57,7 +57,26 @@ const recordOf = (first: ResolvedHit, ev: RecordHit[]): HitsRecord => {
 
 /** Hits with the same answer here may share a record: all that a record says once. */
 const groupOf = (h: ResolvedHit): string =>
-  [h.hit.site, h.config.version, h.vis, h.vprev, h.fs, h.user, h.geo.c, h.geo.r, h.geo.ci, h.rule, h.bot, h.hit.lang, h.hit.scr, h.dev.br, h.dev.brv, h.dev.os, h.dev.osv, h.dev.type].join('\0')
+  [
+    h.hit.site,
+    h.config.version,
+    h.vis,
+    h.vprev,
+    h.fs,
+    h.user,
+    h.geo.c,
+    h.geo.r,
+    h.geo.ci,
+    h.rule,
+    h.bot,
+    h.hit.lang,
+    h.hit.scr,
+    h.dev.br,
+    h.dev.brv,
+    h.dev.os,
+    h.dev.osv,
+    h.dev.type,
+  ].join('\0')
 
 /** Longest text a hit can become in a record, by its limits with every character escaped, stays far under the record's. */
 const splitByLimits = (first: ResolvedHit, hits: RecordHit[]): string[] => {
@@ -90,5 +109,7 @@ export const buildRecords = (hits: readonly ResolvedHit[]): { site: string; body
     if (group) group.push(hit)
     else groups.set(name, [hit])
   }
-  return [...groups.values()].flatMap((group) => splitByLimits(group[0]!, group.map(recordHit)).map((body) => ({ site: group[0]!.hit.site, body })))
+  return [...groups.values()].flatMap((group) =>
+    splitByLimits(group[0]!, group.map(recordHit)).map((body) => ({ site: group[0]!.hit.site, body })),
+  )
 }

@@ -1,8 +1,8 @@
-import type { Campaign, Props, RefusalReason, Revenue } from './record.ts'
-import { createRecent } from './recent.ts'
-import { languageTag, screenSize, textLimits } from './text.ts'
-import { campaignOf } from '../visit/campaign.ts'
 import { hostName, siteName } from '../site/domain.ts'
+import { campaignOf } from '../visit/campaign.ts'
+import { createRecent } from './recent.ts'
+import type { Campaign, Props, RefusalReason, Revenue } from './record.ts'
+import { languageTag, screenSize, textLimits } from './text.ts'
 
 /**
  * A hit as it comes from outside, checked field by field against interface.md "A hit". Written by hand: it runs for every hit

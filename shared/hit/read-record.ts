@@ -1,4 +1,4 @@
-import { type HitsRecord, recordLimits, type RefusalsRecord, type RecordHit, refusalReasons } from './record.ts'
+import { type HitsRecord, type RecordHit, type RefusalsRecord, recordLimits, refusalReasons } from './record.ts'
 
 /**
  * A `hits` record as it lies in the log. Only collect-hit writes there, yet a byte of a topic is trusted no more than one from
@@ -9,7 +9,8 @@ export type DeadReason = 'not-json' | 'unknown-version' | 'bad-shape' | 'unknown
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || typeof value === 'string'
 const isNumberOrAbsent = (value: unknown): boolean => value === undefined || Number.isFinite(value)
-const isObjectOrAbsent = (value: unknown): boolean => value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))
+const isObjectOrAbsent = (value: unknown): boolean =>
+  value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))
 
 const isHit = (value: unknown): value is RecordHit => {
   if (typeof value !== 'object' || value === null) return false
@@ -55,7 +56,9 @@ const isRefusals = (r: Record<string, unknown>): boolean =>
   isText(r['site']) &&
   Number.isSafeInteger(r['hour']) &&
   isObjectOrAbsent(r['led']) &&
-  Object.entries(r['led'] as object).every(([reason, n]) => (refusalReasons as readonly string[]).includes(reason) && Number.isSafeInteger(n) && n >= 0)
+  Object.entries(r['led'] as object).every(
+    ([reason, n]) => (refusalReasons as readonly string[]).includes(reason) && Number.isSafeInteger(n) && n >= 0,
+  )
 
 /** Reads a record, or says why it is dead. */
 export const readRecord = (body: string): HitsRecord | RefusalsRecord | { dead: DeadReason } => {

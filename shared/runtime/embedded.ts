@@ -27,7 +27,14 @@ export type Embedded = {
 const scheduleMs = 3_600_000
 
 /** A request from inside the process, for paths that no route leads to. */
-const internal = (path: string, body = ''): Request => ({ method: 'POST', path, query: '', headers: {}, body: Buffer.from(body), address: '127.0.0.1' })
+const internal = (path: string, body = ''): Request => ({
+  method: 'POST',
+  path,
+  query: '',
+  headers: {},
+  body: Buffer.from(body),
+  address: '127.0.0.1',
+})
 
 /** Runs the schedule now and every hour: salts made ahead and destroyed, expired secrets dropped. */
 const startSchedule = async (manage: Handler, clock: Clock, onError: (error: unknown) => void): Promise<() => void> => {
@@ -97,13 +104,23 @@ export const startEmbedded = async (config: Config, logger: Logger, onFatal: (er
       return opened
     }
     const manage = await open('manage-sites')
-    closers.push(await startSchedule(manage.handle, clock, (error) => logger.error({ err: error }, 'the schedule failed and runs again in an hour')))
+    closers.push(
+      await startSchedule(manage.handle, clock, (error) => logger.error({ err: error }, 'the schedule failed and runs again in an hour')),
+    )
     await start('stages')
     functions.set('query-metrics', (await start('queries')).handlerOf('query-metrics'))
     const collect = await open('collect-hit')
     closers.push(collect.end)
     await open('serve-dashboard')
-    return { handle: createPublicHandler(functions, createHealth(stores.log, () => closing !== undefined)), adminKey, isNew, close }
+    return {
+      handle: createPublicHandler(
+        functions,
+        createHealth(stores.log, () => closing !== undefined),
+      ),
+      adminKey,
+      isNew,
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -138,7 +155,10 @@ export const openFunctions = async (config: Config, clock: Clock): Promise<Embed
       failure = error
     })
     closers.push(() => stages.stop())
-    const answer = createPublicHandler(functions, createHealth(stores.log, () => false))
+    const answer = createPublicHandler(
+      functions,
+      createHealth(stores.log, () => false),
+    )
     const handle = async (request: Request): Promise<Reply> => {
       await stages.drained()
       if (failure) throw new FootfallError('internal', { detail: failure })

@@ -27,7 +27,11 @@ const openKnowledge = async (config: Config) => {
     return { agents: createAgents(), places, isTrustedProxy: createCidrs([...config.trustedProxies]) }
   } catch (cause) {
     const name = config.geo === undefined || cause instanceof TypeError ? 'FOOTFALL_TRUSTED_PROXIES' : 'FOOTFALL_GEO'
-    throw new FootfallError('bad-setting', { detail: `${name}: ${(cause as Error).message}`, hint: `See docs/settings.md for ${name}.`, cause })
+    throw new FootfallError('bad-setting', {
+      detail: `${name}: ${(cause as Error).message}`,
+      hint: `See docs/settings.md for ${name}.`,
+      cause,
+    })
   }
 }
 

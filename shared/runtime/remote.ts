@@ -13,7 +13,14 @@ type Call =
   | { kind: 'pull'; id: number }
   | { kind: 'abort'; id: number }
 type Answer =
-  | { kind: 'reply'; id: number; status: number; headers: Record<string, string> | undefined; body: string | Uint8Array | undefined; stream: boolean }
+  | {
+      kind: 'reply'
+      id: number
+      status: number
+      headers: Record<string, string> | undefined
+      body: string | Uint8Array | undefined
+      stream: boolean
+    }
   | { kind: 'piece'; id: number; piece: string | undefined }
 
 /** The near side: handlers by name that run behind `port`. When the thread has gone, `fail` ends all that waits. */
@@ -75,7 +82,11 @@ export const connectRemote = (port: Port) => {
 }
 
 /** The far side: answers calls from `port` with the handlers it has. */
-export const answerRemote = (port: Port, handlers: ReadonlyMap<string, Handler>, onError: (error: unknown, request: Request) => void): void => {
+export const answerRemote = (
+  port: Port,
+  handlers: ReadonlyMap<string, Handler>,
+  onError: (error: unknown, request: Request) => void,
+): void => {
   const streams = new Map<number, AsyncIterator<string>>()
   const aborts = new Map<number, AbortController>()
 
@@ -113,7 +124,10 @@ export const answerRemote = (port: Port, handlers: ReadonlyMap<string, Handler>,
   const end = (id: number) => {
     aborts.get(id)?.abort()
     aborts.delete(id)
-    void streams.get(id)?.return?.().catch(() => undefined)
+    void streams
+      .get(id)
+      ?.return?.()
+      .catch(() => undefined)
     streams.delete(id)
   }
 

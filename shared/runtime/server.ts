@@ -52,15 +52,16 @@ const isStream = (body: Reply['body']): body is AsyncIterable<string> => typeof 
 const writeStream = async (body: AsyncIterable<string>, response: ServerResponse): Promise<void> => {
   for await (const piece of body) {
     if (response.destroyed) return
-    if (!response.write(piece)) await new Promise<void>((resolve) => {
-      const done = () => {
-        response.off('drain', done)
-        response.off('close', done)
-        resolve()
-      }
-      response.on('drain', done)
-      response.on('close', done)
-    })
+    if (!response.write(piece))
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          response.off('drain', done)
+          response.off('close', done)
+          resolve()
+        }
+        response.on('drain', done)
+        response.on('close', done)
+      })
   }
   response.end()
 }
@@ -146,7 +147,13 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
   }
 
   const server = createServer(
-    { maxHeaderSize: limits.headerBytes, headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, keepAliveTimeout: limits.keepAliveMs, joinDuplicateHeaders: true },
+    {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      joinDuplicateHeaders: true,
+    },
     take,
   )
   server.maxConnections = limits.connections

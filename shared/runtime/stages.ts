@@ -24,10 +24,17 @@ export type Stages = {
 }
 
 /** Runs both stages until `stop`. */
-export const runStages = (stores: Stores, handlers: ReadonlyMap<string, Handler>, clock: Clock, onFailure: (report: LoopReport) => void): Stages => {
+export const runStages = (
+  stores: Stores,
+  handlers: ReadonlyMap<string, Handler>,
+  clock: Clock,
+  onFailure: (report: LoopReport) => void,
+): Stages => {
   const abort = new AbortController()
   const call = (name: string) => handlers.get(name)!
-  const loops: Loop[] = subscriptions.map((subscription) => createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs, onFailure }))
+  const loops: Loop[] = subscriptions.map((subscription) =>
+    createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs, onFailure }),
+  )
   const running = Promise.all(loops.map((loop) => loop.run(abort.signal)))
 
   const reached = (loop: Loop, end: number): Promise<void> =>
@@ -39,7 +46,8 @@ export const runStages = (stores: Stores, handlers: ReadonlyMap<string, Handler>
   return {
     reports: () => loops.map((loop) => loop.report()),
     async drained() {
-      for (const [i, { topic, partition }] of subscriptions.entries()) await reached(loops[i]!, (await stores.log.ends(topic, partition)).end)
+      for (const [i, { topic, partition }] of subscriptions.entries())
+        await reached(loops[i]!, (await stores.log.ends(topic, partition)).end)
     },
     async stop() {
       abort.abort()

@@ -1,5 +1,5 @@
-import type { LogRecord, Topic } from '../ports/log.ts'
 import type { Request } from '../handler.ts'
+import type { LogRecord, Topic } from '../ports/log.ts'
 
 /**
  * How the trigger hands records of one partition to a function, and what the function may answer. One record a line:
@@ -27,7 +27,8 @@ export type Batch = BatchFacts & { records: LogRecord[] }
 export type BatchAnswer = { next: number; ev?: number; end?: boolean } | { seek: number } | { catchup: number }
 
 const lineBreaks = /[\r\n]/g
-const lineOf = ({ offset, time, body }: LogRecord): string => `${offset} ${time} ${body.includes('\n') || body.includes('\r') ? body.replace(lineBreaks, ' ') : body}`
+const lineOf = ({ offset, time, body }: LogRecord): string =>
+  `${offset} ${time} ${body.includes('\n') || body.includes('\r') ? body.replace(lineBreaks, ' ') : body}`
 
 /** A batch as a request; an empty batch is a tick. */
 export const encodeBatch = (name: string, { records, ...facts }: Batch): Request => ({

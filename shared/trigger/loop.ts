@@ -84,7 +84,8 @@ export const createLoop = (
   const read = (from: Topic, offset: number, waitMs: number, signal?: AbortSignal) =>
     log.read(from, partition, offset, { records: limits.records, bytes: limits.bytes, waitMs, signal })
 
-  const catchUp = async (from: number): Promise<void> => follow(await deliver(await batchOf(await read('events', from, 0), 'events', 'catchup')))
+  const catchUp = async (from: number): Promise<void> =>
+    follow(await deliver(await batchOf(await read('events', from, 0), 'events', 'catchup')))
 
   const takeNext = async (waitMs: number, signal?: AbortSignal): Promise<void> => {
     const due = clock.now() - lastTick >= limits.tickMs

@@ -35,7 +35,14 @@ export const keysOf = ({ vis, vprev }: HitsRecord, flags: Flags): string[] => {
 }
 const flaggedKey = (vis: string): string => `${vis}!`
 
-const emptySums = (time: number): LedgerSums => ({ hour: Math.floor(time / hourMs) * hourMs, received: 0, counted: 0, repeated: 0, dead: 0, lost: 0 })
+const emptySums = (time: number): LedgerSums => ({
+  hour: Math.floor(time / hourMs) * hourMs,
+  received: 0,
+  counted: 0,
+  repeated: 0,
+  dead: 0,
+  lost: 0,
+})
 
 /** The event of refusals: only the ledger. */
 export const refusalsEvent = ({ site, led, hour }: RefusalsRecord, { src, at, lt }: Position): EventRecord => {
@@ -109,7 +116,21 @@ const isRepeat = ({ state, record, position, taken, line }: Progress, { id, l }:
   return first !== undefined && position.lt - first <= retryHorizonMs
 }
 
-const storedHit = ({ id, t, n, path, host, ti, r, p, rev, fg, sd }: RecordHit, day: Day, vis: string): EventHit => ({ id, t, day, vis, n, path, host, ti, ref: r, p, rev, fg, sd })
+const storedHit = ({ id, t, n, path, host, ti, r, p, rev, fg, sd }: RecordHit, day: Day, vis: string): EventHit => ({
+  id,
+  t,
+  day,
+  vis,
+  n,
+  path,
+  host,
+  ti,
+  ref: r,
+  p,
+  rev,
+  fg,
+  sd,
+})
 
 const countHit = ({ sums }: Progress, flag: string | undefined): void => {
   if (flag === undefined) {
@@ -139,7 +160,8 @@ const markMoved = ({ touches, lanes }: Progress): void => {
   }
 }
 
-const newSessionId = ({ position: { partition, src }, touches }: Progress): string => `${partition.toString(36)}-${src.toString(36)}-${touches.length.toString(36)}`
+const newSessionId = ({ position: { partition, src }, touches }: Progress): string =>
+  `${partition.toString(36)}-${src.toString(36)}-${touches.length.toString(36)}`
 
 const takeEngagement = (progress: Progress, hit: RecordHit, flag: string | undefined): void => {
   const { record, config } = progress

@@ -3,7 +3,11 @@ import type { Clock } from '#shared/clock.ts'
 import type { LogReader, LogTrimmer, LogWriter } from '#shared/ports/log.ts'
 
 /** What every log engine must do. An engine's test calls it with a way to open an empty log; `settle` waits for what is under way. */
-export type LogUnderTest = { log: LogReader & LogWriter & LogTrimmer; clock: Clock & { advance(ms: number): void }; close(): Promise<void> | void }
+export type LogUnderTest = {
+  log: LogReader & LogWriter & LogTrimmer
+  clock: Clock & { advance(ms: number): void }
+  close(): Promise<void> | void
+}
 
 const all = { records: 1_000, bytes: 10_000_000, waitMs: 0 }
 

@@ -7,7 +7,14 @@ export type MemtablesUnderTest = { memtables: Memtables; close(): Promise<void> 
 
 const fence: RollupFence = { gen: 7, topic: 't', next: 0, src: -1, logTime: 0 }
 const nothing: RollupChange = { blocks: [], minutes: [], seen: [] }
-const block = (day: number, from: number, to: number, site = 'a.example'): Block => ({ site, day, from, to, rows: 1, body: `["${site} ${day} ${from} ü"]` })
+const block = (day: number, from: number, to: number, site = 'a.example'): Block => ({
+  site,
+  day,
+  from,
+  to,
+  rows: 1,
+  body: `["${site} ${day} ${from} ü"]`,
+})
 
 export const memtablesContract = (name: string, open: () => Promise<MemtablesUnderTest>): void => {
   describe(`memtables: ${name}`, () => {
@@ -49,7 +56,11 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
       ['source offset', { src: 0 }],
     ])('a commit from another %s changes nothing', async (_what, other) => {
       await under.memtables.init(0, fence)
-      const change = { blocks: [block(20261025, 0, 1)], minutes: [{ site: 'a.example', minute: 0, pageviews: 1, events: 1, visits: 1 }], seen: [{ site: 'a.example', vis: 'v', t: 5 }] }
+      const change = {
+        blocks: [block(20261025, 0, 1)],
+        minutes: [{ site: 'a.example', minute: 0, pageviews: 1, events: 1, visits: 1 }],
+        seen: [{ site: 'a.example', vis: 'v', t: 5 }],
+      }
       expect(await under.memtables.commit(0, { ...fence, ...other }, { ...fence, next: 9 }, change)).toBe('stale')
       expect(await under.memtables.read(0, 'a.example', 0, 99999999)).toEqual({ fence, blocks: [] })
       expect(await under.memtables.live(0, 'a.example', 0)).toEqual({ visitors: 0, minutes: [] })
@@ -70,8 +81,22 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
     test('live sums add up, visitors count once, old ones are trimmed', async () => {
       const minute = (at: number) => ({ site: 'a.example', minute: at, pageviews: 1, events: 2, visits: 1 })
       await commitAll([
-        { ...nothing, minutes: [minute(60_000)], seen: [{ site: 'a.example', vis: 'v', t: 60_000 }, { site: 'a.example', vis: 'w', t: 50_000 }] },
-        { ...nothing, minutes: [minute(60_000), minute(120_000)], seen: [{ site: 'a.example', vis: 'v', t: 10 }, { site: 'b.example', vis: 'v', t: 120_000 }] },
+        {
+          ...nothing,
+          minutes: [minute(60_000)],
+          seen: [
+            { site: 'a.example', vis: 'v', t: 60_000 },
+            { site: 'a.example', vis: 'w', t: 50_000 },
+          ],
+        },
+        {
+          ...nothing,
+          minutes: [minute(60_000), minute(120_000)],
+          seen: [
+            { site: 'a.example', vis: 'v', t: 10 },
+            { site: 'b.example', vis: 'v', t: 120_000 },
+          ],
+        },
       ])
       expect(await under.memtables.live(0, 'a.example', 0)).toEqual({
         visitors: 2,

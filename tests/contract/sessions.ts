@@ -17,7 +17,8 @@ export const sessionsContract = (name: string, open: () => Promise<SessionsUnder
     })
     afterEach(() => under.close())
 
-    const load = (partition = 0) => under.sessions.load(partition, [visitor], [{ site: 'a.example', id: 'i1' }], [{ site: 'a.example', source: 'file' }])
+    const load = (partition = 0) =>
+      under.sessions.load(partition, [visitor], [{ site: 'a.example', id: 'i1' }], [{ site: 'a.example', source: 'file' }])
 
     test('nothing is there at first', async () => {
       expect(await load()).toEqual({ fence: undefined, sessions: [undefined], ids: [undefined], lines: [undefined] })
@@ -30,14 +31,21 @@ export const sessionsContract = (name: string, open: () => Promise<SessionsUnder
     })
 
     test('without a fence nothing can be committed', async () => {
-      expect(await under.sessions.commit(0, fence, { ...fence, next: 1 }, { ...nothing, sessions: [{ ...visitor, ...held }] })).toBe('stale')
+      expect(await under.sessions.commit(0, fence, { ...fence, next: 1 }, { ...nothing, sessions: [{ ...visitor, ...held }] })).toBe(
+        'stale',
+      )
       expect((await load()).sessions).toEqual([undefined])
     })
 
     test('a commit moves fence and state together', async () => {
       await under.sessions.init(0, fence)
       const now = { ...fence, next: 3, ev: 4, logTime: 99, mode: 'restore' as const }
-      const change = { sessions: [{ ...visitor, ...held }], dropped: [], ids: [{ site: 'a.example', id: 'i1', lt: 11 }], lines: [{ site: 'a.example', source: 'file', line: 12 }] }
+      const change = {
+        sessions: [{ ...visitor, ...held }],
+        dropped: [],
+        ids: [{ site: 'a.example', id: 'i1', lt: 11 }],
+        lines: [{ site: 'a.example', source: 'file', line: 12 }],
+      }
       expect(await under.sessions.commit(0, fence, now, change)).toBe('done')
       expect(await load()).toEqual({ fence: now, sessions: [held], ids: [11], lines: [12] })
     })
@@ -79,7 +87,12 @@ export const sessionsContract = (name: string, open: () => Promise<SessionsUnder
         { site: 'a.example', key: 'ab' },
         { site: 'a.exampl', key: 'eabc' },
       ]
-      await under.sessions.commit(0, fence, { ...fence, next: 1 }, { ...nothing, sessions: odd.map((key, i) => ({ ...key, state: `${i}`, lt: i })) })
+      await under.sessions.commit(
+        0,
+        fence,
+        { ...fence, next: 1 },
+        { ...nothing, sessions: odd.map((key, i) => ({ ...key, state: `${i}`, lt: i })) },
+      )
       const { sessions } = await under.sessions.load(0, [...odd, visitor], [], [])
       expect(sessions.map((session) => session?.state)).toEqual(['0', '1', '2', undefined])
       expect((await under.sessions.load(1, odd, [], [])).sessions).toEqual([undefined, undefined, undefined])
@@ -87,7 +100,18 @@ export const sessionsContract = (name: string, open: () => Promise<SessionsUnder
 
     test('ids are per site and told apart to the letter', async () => {
       await under.sessions.init(0, fence)
-      await under.sessions.commit(0, fence, { ...fence, next: 1 }, { ...nothing, ids: [{ site: 'a.example', id: 'I1', lt: 3 }, { site: 'b.example', id: 'i1', lt: 4 }] })
+      await under.sessions.commit(
+        0,
+        fence,
+        { ...fence, next: 1 },
+        {
+          ...nothing,
+          ids: [
+            { site: 'a.example', id: 'I1', lt: 3 },
+            { site: 'b.example', id: 'i1', lt: 4 },
+          ],
+        },
+      )
       expect((await load()).ids).toEqual([undefined])
     })
 

@@ -6,7 +6,16 @@ import { newSite } from '#shared/site/change.ts'
 export type SitesUnderTest = { sites: Sites; salts: Salts; secrets: Secrets; close(): Promise<void> | void }
 
 const config = (site: string, version = 1) => ({ ...newSite(site, {}, { now: 1, key: 'k' }), version })
-const secret = (hash: string, more: Partial<Secret> = {}): Secret => ({ hash, kind: 'key', role: 'read', site: '', label: 'l', created: 1, until: 0, ...more })
+const secret = (hash: string, more: Partial<Secret> = {}): Secret => ({
+  hash,
+  kind: 'key',
+  role: 'read',
+  site: '',
+  label: 'l',
+  created: 1,
+  until: 0,
+  ...more,
+})
 
 export const sitesContract = (name: string, open: () => Promise<SitesUnderTest>): void => {
   describe(`sites: ${name}`, () => {

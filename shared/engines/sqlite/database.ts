@@ -43,12 +43,14 @@ export const storeError = (cause: unknown, fallback: ErrorCode): FootfallError =
   return new FootfallError(fallback, { cause })
 }
 
-const readNumber = (db: DatabaseSync, pragma: string): number => Object.values(db.prepare(`PRAGMA ${pragma}`).get() as Record<string, number>)[0]!
+const readNumber = (db: DatabaseSync, pragma: string): number =>
+  Object.values(db.prepare(`PRAGMA ${pragma}`).get() as Record<string, number>)[0]!
 
 const checkStamp = (db: DatabaseSync, format: FileFormat, path: string): number => {
   const id = readNumber(db, 'application_id')
   const version = readNumber(db, 'user_version')
-  if (id !== applicationId && (id !== 0 || version !== 0)) throw new FootfallError('damaged-file', { detail: `${path} is no Footfall file.` })
+  if (id !== applicationId && (id !== 0 || version !== 0))
+    throw new FootfallError('damaged-file', { detail: `${path} is no Footfall file.` })
   if (version > format.migrations.length)
     throw new FootfallError('newer-format', { detail: `${path} has format ${version}, this version knows ${format.migrations.length}.` })
   return version

@@ -19,7 +19,9 @@ export const memtableTables = `
 const prepare = (db: DatabaseSync) => ({
   fence: db.prepare('SELECT gen, topic, next, src, logTime FROM rollup_fence WHERE part = ?'),
   newFence: db.prepare('INSERT INTO rollup_fence (part, gen, topic, next, src, logTime) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
-  moveFence: db.prepare('UPDATE rollup_fence SET gen = ?, topic = ?, next = ?, src = ?, logTime = ? WHERE part = ? AND gen = ? AND next = ? AND src = ?'),
+  moveFence: db.prepare(
+    'UPDATE rollup_fence SET gen = ?, topic = ?, next = ?, src = ?, logTime = ? WHERE part = ? AND gen = ? AND next = ? AND src = ?',
+  ),
   putBlock: db.prepare('INSERT INTO block (part, site, day, "from", "to", rows, body) VALUES (?, ?, ?, ?, ?, ?, ?)'),
   blocks: db.prepare('SELECT site, day, "from", "to", rows, body FROM block WHERE part = ? AND site = ? AND day BETWEEN ? AND ?'),
   firstDay: db.prepare('SELECT day FROM block WHERE part = ? AND site = ? AND day > 0 ORDER BY day LIMIT 1'),

@@ -21,10 +21,14 @@ const heldLimit = 20_000
 
 const prepare = (db: DatabaseSync) => ({
   fence: db.prepare('SELECT gen, topic, next, ev, logTime, mode FROM enrich_fence WHERE part = ?'),
-  newFence: db.prepare('INSERT INTO enrich_fence (part, gen, topic, next, ev, logTime, mode) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
+  newFence: db.prepare(
+    'INSERT INTO enrich_fence (part, gen, topic, next, ev, logTime, mode) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  ),
   putFence: db.prepare('UPDATE enrich_fence SET gen = ?, topic = ?, next = ?, ev = ?, logTime = ?, mode = ? WHERE part = ?'),
   session: db.prepare('SELECT state, lt FROM sess WHERE part = ? AND site = ? AND key = ?'),
-  putSession: db.prepare('INSERT INTO sess (part, site, key, lt, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lt = excluded.lt, state = excluded.state'),
+  putSession: db.prepare(
+    'INSERT INTO sess (part, site, key, lt, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lt = excluded.lt, state = excluded.state',
+  ),
   dropSession: db.prepare('DELETE FROM sess WHERE part = ? AND site = ? AND key = ?'),
   id: db.prepare('SELECT lt FROM ids WHERE part = ? AND site = ? AND id = ?'),
   putId: db.prepare('INSERT INTO ids (part, site, id, lt) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET lt = excluded.lt'),
@@ -61,7 +65,13 @@ const splitName = (name: string): [string, string] => {
 }
 
 /** Changes of one partition that are not written yet, and the fence they lead to. `null` = dropped. */
-type Held = { fence: EnrichFence; sessions: Map<string, HeldSession | null>; ids: Map<string, number>; lines: Map<string, number>; since: number }
+type Held = {
+  fence: EnrichFence
+  sessions: Map<string, HeldSession | null>
+  ids: Map<string, number>
+  lines: Map<string, number>
+  since: number
+}
 
 const writeHeld = (sql: Sql, partition: number, { fence: f, sessions, ids, lines }: Held) => {
   for (const [name, held] of sessions) {
@@ -88,7 +98,8 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
   const sweepSessions = createSweep(sql.someSessions, sql.dropSession)
   const sweepIds = createSweep(sql.someIds, sql.dropId)
 
-  const fenceOf = (partition: number): EnrichFence | undefined => partitions.get(partition)?.fence ?? (sql.fence.get(partition) as EnrichFence | undefined)
+  const fenceOf = (partition: number): EnrichFence | undefined =>
+    partitions.get(partition)?.fence ?? (sql.fence.get(partition) as EnrichFence | undefined)
 
   const flushPartition = (partition: number): void => {
     const held = partitions.get(partition)
@@ -116,9 +127,12 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
           return {
             fence: fenceOf(partition),
             sessions: sessions.map(({ site, key }) => sessionOf(partition, held, site, key)),
-            ids: ids.map(({ site, id }) => held?.ids.get(nameOf(site, id)) ?? (sql.id.get(partition, site, id) as { lt: number } | undefined)?.lt),
+            ids: ids.map(
+              ({ site, id }) => held?.ids.get(nameOf(site, id)) ?? (sql.id.get(partition, site, id) as { lt: number } | undefined)?.lt,
+            ),
             lines: sources.map(
-              ({ site, source }) => held?.lines.get(nameOf(site, source)) ?? (sql.line.get(partition, site, source) as { line: number } | undefined)?.line,
+              ({ site, source }) =>
+                held?.lines.get(nameOf(site, source)) ?? (sql.line.get(partition, site, source) as { line: number } | undefined)?.line,
             ),
           }
         }),

@@ -35,7 +35,13 @@ export const createSites = (db: DatabaseSync): { sites: Sites; salts: Salts; sec
   const sites: Sites = {
     find: (site) => guarded(() => parse(sql.newest.get(site))),
     at: (site, version) => guarded(() => parse(sql.version.get(site, version))),
-    list: () => guarded(() => sql.all.all().map((row) => parse(row)!).filter(({ removed }) => !removed)),
+    list: () =>
+      guarded(() =>
+        sql.all
+          .all()
+          .map((row) => parse(row)!)
+          .filter(({ removed }) => !removed),
+      ),
     put: (config) => guarded(() => (sql.put.run(config.site, config.version, JSON.stringify(config)).changes === 0 ? 'stale' : 'done')),
   }
 
