@@ -7,7 +7,7 @@ import type { Result, Task } from './generator.ts'
 
 /** Starting, asking and stopping what is measured. Every process is stopped by its pid, every folder is temporary. */
 const root = join(import.meta.dirname, '..')
-const flags = ['--disable-warning=ExperimentalWarning']
+const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=64']
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
@@ -45,6 +45,7 @@ export const startFootfall = async (env: Record<string, string> = {}) => {
   })
   await firstOutput(child)
   const key = readFileSync(join(data, 'admin.key'), 'utf8').trim()
+  // biome-ignore lint/suspicious/noExplicitAny: answers of our own API, read by the benchmarks field by field
   const ask = async (method: string, path: string, body?: unknown): Promise<any> => {
     const reply = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,

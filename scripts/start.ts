@@ -1,9 +1,9 @@
-import { readConfig } from '#shared/config.ts'
+import { atPort, type Config, readConfig } from '#shared/config.ts'
 import { FootfallError } from '#shared/errors.ts'
-import type { Reply } from '#shared/handler.ts'
+import type { Handler } from '#shared/handler.ts'
 import { type Embedded, startEmbedded } from '#shared/runtime/embedded.ts'
-import { createLogger } from '#shared/runtime/log.ts'
-import { serve } from '#shared/runtime/server.ts'
+import { createLogger, type Logger } from '#shared/runtime/log.ts'
+import { type Served, serve } from '#shared/runtime/server.ts'
 
 /** `npm start`: the product in one process. Prints what a newcomer needs next; ends with exit 1 and the cure when it cannot start. */
 
@@ -11,25 +11,21 @@ import { serve } from '#shared/runtime/server.ts'
 const graceMs = 10_000
 const bodyBytes = 1_048_576
 
-const ask = async (embedded: Embedded, method: string, path: string, body?: unknown): Promise<any> => {
+/** Asks the functions with the installation key; what is not a 2xx is thrown. */
+const ask = async <T>(embedded: Embedded, method: string, path: string, body?: unknown): Promise<T> => {
   const headers = { authorization: `Bearer ${embedded.adminKey}` }
-  const reply: Reply = await embedded.handle({
-    method,
-    path,
-    query: '',
-    headers,
-    body: Buffer.from(body ? JSON.stringify(body) : ''),
-    address: '127.0.0.1',
-  })
-  return JSON.parse(String(reply.body))
+  const text = body === undefined ? '' : JSON.stringify(body)
+  const reply = await embedded.handle({ method, path, query: '', headers, body: Buffer.from(text), address: '127.0.0.1' })
+  if (reply.status >= 300) throw new Error(`${method} ${path} answered ${reply.status}: ${String(reply.body)}`)
+  return JSON.parse(String(reply.body)) as T
 }
 
 const welcome = async (embedded: Embedded, url: string): Promise<string> => {
   if (embedded.isNew) await ask(embedded, 'POST', '/api/sites', { site: 'localhost' })
-  const { url: link } = await ask(embedded, 'POST', '/api/links')
-  const { sites } = await ask(embedded, 'GET', '/api/sites')
-  const site = sites[0]
-  const tag = site ? `\n  Script tag of ${site.site}\n    ${site.script}\n` : ''
+  const { url: link } = await ask<{ url: string }>(embedded, 'POST', '/api/links')
+  const { sites } = await ask<{ sites: { site: string; script: string }[] }>(embedded, 'GET', '/api/sites')
+  const [first] = sites
+  const tag = first ? `\n  Script tag of ${first.site}\n    ${first.script}\n` : ''
   return `
 Footfall is running at ${url}
 
@@ -42,41 +38,42 @@ ${tag}
 `
 }
 
-const run = async (): Promise<void> => {
-  const config = readConfig(process.env)
-  const logger = createLogger(config.log, 'edge')
-  const embedded = await startEmbedded(config, logger, (error) => {
-    logger.fatal({ err: error }, 'a thread died; the process ends, a new start goes on from the log')
-    process.exit(1)
-  })
-  const served = await serve({
-    handler: embedded.handle,
+/** Listens before the folder is opened: a taken port is told first, and requests meanwhile are told to come again. */
+const listen = (config: Config, logger: Logger, handlerOf: () => Handler | undefined): Promise<Served> =>
+  serve({
+    handler: (request) => handlerOf()?.(request) ?? Promise.reject(new FootfallError('starting')),
     host: config.host,
     port: config.port,
     maxBodyBytes: () => bodyBytes,
     onError: (error, { method, path }) => logger.error({ err: error, method, path }, 'a request failed'),
-  }).catch(async (error) => {
-    await embedded.close()
-    throw error
   })
 
-  let stopping = false
+const run = async (): Promise<void> => {
+  const settings = readConfig(process.env)
+  const logger = createLogger(settings.log, 'edge')
+  let embedded: Embedded | undefined
+  const served = await listen(settings, logger, () => embedded?.handle)
+  const config = atPort(settings, served.port)
+  embedded = await startEmbedded(config, logger, (error) => {
+    logger.fatal({ err: error }, 'a thread died; the process ends, a new start goes on from the log')
+    process.exit(1)
+  })
+
+  let isStopping = false
   const stop = async (signal: string) => {
-    if (stopping) process.exit(1) // asked twice: what is answered is durable anyway
-    stopping = true
+    if (isStopping) process.exit(1) // asked twice: what is answered is durable anyway
+    isStopping = true
     logger.info({ signal }, 'stopping')
     await served.close(graceMs)
     await embedded.close()
     process.exit(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
-
-  const url = process.env['FOOTFALL_URL'] ? config.url : `http://localhost:${served.port}`
-  process.stdout.write(await welcome(embedded, url))
+  process.stdout.write(await welcome(embedded, config.url))
 }
 
 run().catch((error: unknown) => {
   if (error instanceof FootfallError) process.stderr.write(`footfall: ${error.message}\n  ${error.hint}\n`)
-  else process.stderr.write(`footfall: ${(error as Error)?.stack ?? error}\n`)
+  else process.stderr.write(`footfall: ${error instanceof Error ? error.stack : String(error)}\n`)
   process.exit(1)
 })

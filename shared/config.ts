@@ -55,6 +55,8 @@ const readSetting = (name: keyof typeof settings, env: Record<string, string | u
   throw new FootfallError('bad-setting', { detail: `${name} is ${shown}.`, hint: `Set ${name} to ${cure}.` })
 }
 
+const defaultUrl = (port: number): string => `http://localhost:${port}`
+
 const keyFromFile = (path: string): string => {
   try {
     return readFileSync(path, 'utf8').trim()
@@ -81,7 +83,7 @@ export const readConfig = (env: Record<string, string | undefined>): Config => {
   return Object.freeze({
     port: s.FOOTFALL_PORT,
     host: s.FOOTFALL_HOST,
-    url: (s.FOOTFALL_URL ?? `http://localhost:${s.FOOTFALL_PORT}`).replace(/\/+$/, ''),
+    url: (s.FOOTFALL_URL ?? defaultUrl(s.FOOTFALL_PORT)).replace(/\/+$/, ''),
     data: resolve(s.FOOTFALL_DATA),
     mode: s.FOOTFALL_MODE,
     trustedProxies: Object.freeze(s.FOOTFALL_TRUSTED_PROXIES),
@@ -91,3 +93,7 @@ export const readConfig = (env: Record<string, string | undefined>): Config => {
     key: s.FOOTFALL_KEY ?? (env['FOOTFALL_KEY_FILE'] ? keyFromFile(env['FOOTFALL_KEY_FILE']) : undefined),
   })
 }
+
+/** The settings of a process that asked for any free port (0) and was given one: the public address follows unless it was set. */
+export const atPort = (config: Config, port: number): Config =>
+  Object.freeze({ ...config, port, url: config.url === defaultUrl(config.port) ? defaultUrl(port) : config.url })

@@ -61,6 +61,12 @@ export const catalogue = {
   },
   'store-unavailable': { status: 503, error: 'A store cannot be reached.', hint: 'Send the request again.', retryable: true },
   'no-salt': { status: 503, error: 'The salt of this day is not made yet.', hint: 'Send the request again in a minute.', retryable: true },
+  starting: {
+    status: 503,
+    error: 'The server is starting.',
+    hint: 'Send the request again.',
+    retryable: true,
+  },
   stopping: { status: 503, error: 'The server is stopping.', hint: 'Send the request again.', retryable: true },
   overloaded: { status: 503, error: 'The server is overloaded.', hint: 'Send the request again after Retry-After.', retryable: true },
   timeout: { status: 503, error: 'The question took too long.', hint: 'Ask for a shorter range or fewer dimensions.', retryable: true },

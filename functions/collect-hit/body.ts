@@ -5,17 +5,21 @@ import type { Request } from '#shared/handler.ts'
 
 const inflate = promisify(gunzip)
 
-/** The body as text. `limit` is in bytes and about the inflated size too, so that a bomb stops where the limit is. */
-export const readText = async ({ body, headers }: Request, limit: number): Promise<string> => {
-  if (body.length > limit) throw new FootfallError('too-large')
-  const encoding = headers['content-encoding'] ?? 'identity'
-  if (encoding === 'identity' || encoding === '') return body.toString('utf8')
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new FootfallError('bad-encoding')
+const inflateText = async (body: Buffer, limit: number): Promise<string> => {
   try {
     return (await inflate(body, { maxOutputLength: limit })).toString('utf8')
   } catch (cause) {
     throw new FootfallError((cause as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'bad-encoding', { cause })
   }
+}
+
+/** The body as text. `limit` is in bytes and about the inflated size too, so that a bomb stops where the limit is. */
+export const readText = ({ body, headers }: Request, limit: number): string | Promise<string> => {
+  if (body.length > limit) throw new FootfallError('too-large')
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding === 'identity' || encoding === '') return body.toString('utf8')
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new FootfallError('bad-encoding')
+  return inflateText(body, limit)
 }
 
 /** The hits of a JSON body: the list under `hits`, else the value itself. Throws `not-json`. */

@@ -2,13 +2,14 @@ import type { Clock } from '#shared/clock.ts'
 import { FootfallError, replyOf } from '#shared/errors.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { buildRecords, type ResolvedHit } from '#shared/hit/batch.ts'
-import { parseHit, parseSite } from '#shared/hit/parse.ts'
+import { parseHit, parseSite, type Raw } from '#shared/hit/parse.ts'
 import { createRateLimit } from '#shared/hit/rate.ts'
 import type { RefusalReason } from '#shared/hit/record.ts'
 import { createRefusals } from '#shared/hit/refusals.ts'
 import type { LogWriter } from '#shared/ports/log.ts'
 import type { Salts, Secrets, Sites } from '#shared/ports/sites.ts'
 import { type Access, bearerOf, identify } from '#shared/site/access.ts'
+import type { SiteConfig } from '#shared/site/config.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { createKnownSalts } from '#shared/site/salt-cache.ts'
 import { partitionOf } from '#shared/site/shards.ts'
@@ -32,7 +33,7 @@ export const limits = {
 } as const
 
 const cors = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'x-footfall-refused, retry-after' }
-const jsonHeaders = { 'content-type': 'application/json', 'cache-control': 'no-store', ...cors }
+const jsonHeaders = { 'content-type': 'application/json', 'access-control-allow-origin': '*' }
 const accepted = (n: number): Reply => ({ status: 202, headers: jsonHeaders, body: `{"accepted":${n},"refused":[]}` })
 const acceptedOne = accepted(1)
 
@@ -70,7 +71,7 @@ const answer = ({ resolved, refused }: Taken): Reply => {
     const reply = withCors(new FootfallError('unknown-site'))
     return { ...reply, headers: { ...reply.headers, ...header } }
   }
-  return { status: 202, headers: { ...jsonHeaders, ...header }, body: JSON.stringify({ accepted: resolved.length, refused }) }
+  return { status: 202, headers: { ...jsonHeaders, ...cors, ...header }, body: JSON.stringify({ accepted: resolved.length, refused }) }
 }
 
 /**
@@ -88,7 +89,7 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
   const newId = () => clock.random(16).toString('base64url')
 
   /** Appends records with the refusals summed so far, one append per partition. */
-  const append = async (records: { site: string; body: string }[]): Promise<void> => {
+  const append = (records: { site: string; body: string }[]): Promise<unknown> => {
     const byPartition = new Map<number, string[]>()
     const put = (site: string, body: string) => {
       const partition = partitionOf(site, 0)
@@ -98,7 +99,8 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
     }
     for (const { site, body } of records) put(site, body)
     if (refusals.size > 0) for (const record of refusals.take(clock.now())) put(record.site, JSON.stringify(record))
-    await Promise.all([...byPartition].map(([partition, bodies]) => log.append('hits', partition, bodies)))
+    const appends = [...byPartition].map(([partition, bodies]) => log.append('hits', partition, bodies))
+    return appends.length === 1 ? appends[0]! : Promise.all(appends)
   }
 
   const flush = async (): Promise<void> => {
@@ -113,8 +115,7 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
     cancelFlush ??= clock.after(limits.refusalsMs, () => void flush().catch(() => undefined))
   }
 
-  const accessOf = async (request: Request): Promise<Access | undefined> => {
-    if (bearerOf(request) === undefined) return undefined
+  const accessOf = async (request: Request): Promise<Access> => {
     const access = await identify(request, secrets, clock.now())
     if (!access) throw new FootfallError('wrong-key')
     if (access.role === 'read') throw new FootfallError('wrong-role')
@@ -122,31 +123,46 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
   }
 
   type Context = { now: number; sender: Sender; access: Access | undefined }
+  type Result = ResolvedHit | RefusalReason
 
-  /** One hit to its end: resolved, or refused and in the ledger of the site it names (of '' when that is not registered). */
-  const takeHit = async (value: unknown, { now, sender, access }: Context): Promise<ResolvedHit | RefusalReason> => {
-    const named = parseSite(value)
-    const found = typeof named === 'string' ? undefined : sites.newest(named.site)
-    const config = found instanceof Promise ? await found : found
-    if (typeof named === 'string' || !config) {
-      const reason = typeof named === 'string' ? named : 'unknown-site'
-      refuse('', reason)
-      return reason
-    }
+  const refused = (site: string, reason: RefusalReason): RefusalReason => {
+    refuse(site, reason)
+    return reason
+  }
+
+  const takeNamed = (
+    raw: Raw,
+    site: string,
+    config: SiteConfig | undefined,
+    { now, sender, access }: Context,
+  ): Result | Promise<Result> => {
+    if (!config) return refused('', 'unknown-site')
     const trusted = access !== undefined
-    const parsed =
-      trusted && access.site !== '' && access.site !== named.site
-        ? 'needs-key'
-        : parseHit(named.raw, named.site, { now, trusted, keptParams: config.params })
-    const result = typeof parsed === 'string' ? parsed : await resolve(parsed, config, sender, trusted, newId)
-    if (typeof result === 'string') refuse(named.site, result)
-    return result
+    if (trusted && access.site !== '' && access.site !== site) return refused(site, 'needs-key')
+    const parsed = parseHit(raw, site, { now, trusted, keptParams: config.params })
+    if (typeof parsed === 'string') return refused(site, parsed)
+    const settle = (result: Result) => (typeof result === 'string' ? refused(site, result) : result)
+    const resolved = resolve(parsed, config, sender, trusted, newId)
+    return resolved instanceof Promise ? resolved.then(settle) : settle(resolved)
+  }
+
+  /**
+   * One hit to its end: resolved, or refused and in the ledger of the site it names (of '' when that is not registered).
+   * What is at hand is not waited for: a promise per step and hit would cost as much as checking the hit.
+   */
+  const takeHit = (value: unknown, context: Context): Result | Promise<Result> => {
+    const named = parseSite(value)
+    if (typeof named === 'string') return refused('', named)
+    const { site, raw } = named
+    const config = sites.newest(site)
+    return config instanceof Promise ? config.then((found) => takeNamed(raw, site, found, context)) : takeNamed(raw, site, config, context)
   }
 
   const takeAll = async (values: unknown[], context: Context): Promise<Taken> => {
     const taken: Taken = { resolved: [], refused: [] }
     for (let index = 0; index < values.length; index++) {
-      const result = await takeHit(values[index], context)
+      const one = takeHit(values[index], context)
+      const result = one instanceof Promise ? await one : one
       if (typeof result === 'string') taken.refused.push({ index, reason: result })
       else taken.resolved.push(result)
     }
@@ -164,15 +180,15 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
 
   const refuseNamed = (value: unknown, reason: RefusalReason): void => {
     const named = parseSite(value)
-    const held = typeof named === 'string' ? undefined : sites.newest(named.site)
     // Under attack the store is not asked: what is not at hand goes to the ledger of unknown sites.
-    refuse(held && !(held instanceof Promise) ? held.site : '', reason)
+    refuse(typeof named === 'string' ? '' : (sites.atHand(named.site)?.site ?? ''), reason)
   }
 
   const readRequest = async (request: Request, access: Access | undefined): Promise<unknown[]> => {
     const most = access ? limits.trustedHits : limits.hits
     try {
-      const values = readHits(await readText(request, access ? limits.trustedBodyBytes : limits.bodyBytes))
+      const text = readText(request, access ? limits.trustedBodyBytes : limits.bodyBytes)
+      const values = readHits(text instanceof Promise ? await text : text)
       if (values.length === 0) throw new FootfallError('empty')
       if (values.length <= most) return values
       refuse('', 'too-many', values.length)
@@ -185,7 +201,7 @@ export const createHandler = (ports: Ports, options: Options): { handle: Handler
   }
 
   const postHits = async (request: Request): Promise<Reply> => {
-    const access = await accessOf(request)
+    const access = bearerOf(request) === undefined ? undefined : await accessOf(request)
     const values = await readRequest(request, access)
     const now = clock.now()
     const sender = senderOf(request)

@@ -3,7 +3,7 @@ import { clientAddress, createCidrs, networkOf, parseAddress } from '#shared/hit
 import type { ResolvedHit } from '#shared/hit/batch.ts'
 import { agentHash, clientHash, firstDayOf, userHash } from '#shared/hit/identity.ts'
 import type { ParsedHit } from '#shared/hit/parse.ts'
-import { createRecent } from '#shared/hit/recent.ts'
+import { createRecent, recall } from '#shared/hit/recent.ts'
 import type { Device, Place, RefusalReason } from '#shared/hit/record.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import type { KnownSalts } from '#shared/site/salt-cache.ts'
@@ -26,17 +26,15 @@ export type Sender = { address: string; network: string; agent: string }
  * again: the last answers are remembered, in memory only.
  */
 export const createSenders = (isTrusted: (address: string) => boolean): ((request: Request) => Sender) => {
+  const read = (peer: string, forwarded: string | undefined) => {
+    const address = clientAddress(peer, forwarded, isTrusted)
+    return { address, network: networkOf(address) }
+  }
   const recent = createRecent<Omit<Sender, 'agent'>>(40_000)
   return ({ address: peer, headers }) => {
     const forwarded = headers['x-forwarded-for']
-    const name = `${peer} ${forwarded ?? ''}`
-    let known = recent.get(name)
-    if (!known) {
-      const address = clientAddress(peer, forwarded, isTrusted)
-      known = { address, network: networkOf(address) }
-      if (name.length <= 200) recent.set(name, known)
-    }
-    return { ...known, agent: headers['user-agent'] ?? '' }
+    const { address, network } = recall(recent, `${peer} ${forwarded ?? ''}`, 200, () => read(peer, forwarded))
+    return { address, network, agent: headers['user-agent'] ?? '' }
   }
 }
 
@@ -53,19 +51,22 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
     return rule(address)
   }
 
-  const anonymous = async (config: SiteConfig, t: number, { address, agent }: Person): Promise<Identity | 'too-old'> => {
-    const { day } = calendarOf(config.zones).dayAt(t)
-    const salt = await salts.of(day)
+  const hashes = (config: SiteConfig, { address, agent }: Person, salt: Buffer | 'gone', before: Buffer | 'gone'): Identity | 'too-old' => {
     if (salt === 'gone') return 'too-old'
-    const yesterday = await salts.of(addDays(day, -1))
-    return {
-      vis: agentHash(salt, config.site, address, agent),
-      // Where yesterday's salt is gone nobody can be followed over that midnight any more.
-      vprev: yesterday === 'gone' ? undefined : agentHash(yesterday, config.site, address, agent),
-    }
+    const vis = agentHash(salt, config.site, address, agent)
+    // Where yesterday's salt is gone nobody can be followed over that midnight any more.
+    return before === 'gone' ? { vis } : { vis, vprev: agentHash(before, config.site, address, agent) }
   }
 
-  const identify = (config: SiteConfig, hit: ParsedHit, sender: Person): Identity | Promise<Identity | 'too-old'> =>
+  const anonymous = (config: SiteConfig, t: number, person: Person): Identity | 'too-old' | Promise<Identity | 'too-old'> => {
+    const { day } = calendarOf(config.zones).dayAt(t)
+    const salt = salts.of(day)
+    const before = salts.of(addDays(day, -1))
+    if (!(salt instanceof Promise) && !(before instanceof Promise)) return hashes(config, person, salt, before)
+    return Promise.all([salt, before]).then(([today, yesterday]) => hashes(config, person, today, yesterday))
+  }
+
+  const identify = (config: SiteConfig, hit: ParsedHit, sender: Person): Identity | 'too-old' | Promise<Identity | 'too-old'> =>
     config.identity === 'cookie' && hit.visitor !== undefined
       ? { vis: clientHash(config.key, config.site, hit.visitor), fs: firstDayOf(hit.visitor) }
       : anonymous(config, hit.t, sender)
@@ -78,21 +79,16 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
     return address === undefined ? 'malformed' : { address, agent: hit.agent ?? '' }
   }
 
-  /** Resolves one parsed hit; `newId` makes an id where the caller sent none. */
-  return async (
+  const complete = (
     hit: ParsedHit,
     config: SiteConfig,
-    direct: Sender,
+    person: Person,
+    identity: Identity,
     trusted: boolean,
     newId: () => string,
-  ): Promise<ResolvedHit | RefusalReason> => {
-    const sender = trusted ? personFor(hit, config) : direct
-    if (typeof sender === 'string') return sender
-    const found = identify(config, hit, sender)
-    const identity = found instanceof Promise ? await found : found
-    if (identity === 'too-old') return identity
+  ): ResolvedHit => {
     // A trusted sender that names a visitor but no agent speaks of a person it knows, not of an agent that hides its name.
-    const known = trusted && sender.agent === '' ? undefined : agents(sender.agent)
+    const known = trusted && person.agent === '' ? undefined : agents(person.agent)
     return {
       hit,
       id: hit.id ?? newId(),
@@ -101,10 +97,25 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
       vprev: identity.vprev,
       fs: identity.fs,
       user: hit.user === undefined ? undefined : userHash(config.key, config.site, hit.user),
-      geo: sender.address === '' ? {} : places(sender.address),
-      rule: sender.address !== '' && isExcluded(config, sender.address) ? 'address' : undefined,
-      dev: known?.device ?? { br: '', brv: '', os: '', osv: '', type: 'Other' },
+      geo: person.address === '' ? nowhere : places(person.address),
+      rule: person.address !== '' && isExcluded(config, person.address) ? 'address' : undefined,
+      dev: known?.device ?? unknownDevice,
       bot: known?.bot,
     }
   }
+
+  /** Resolves one parsed hit, at once where the salt is at hand; `newId` makes an id where the caller sent none. */
+  return (hit: ParsedHit, config: SiteConfig, direct: Sender, trusted: boolean, newId: () => string): Resolved | Promise<Resolved> => {
+    const person = trusted ? personFor(hit, config) : direct
+    if (typeof person === 'string') return person
+    const settle = (identity: Identity | 'too-old') =>
+      identity === 'too-old' ? identity : complete(hit, config, person, identity, trusted, newId)
+    const identity = identify(config, hit, person)
+    return identity instanceof Promise ? identity.then(settle) : settle(identity)
+  }
 }
+
+type Resolved = ResolvedHit | RefusalReason
+
+const nowhere: Place = Object.freeze({})
+const unknownDevice: Device = Object.freeze({ br: '', brv: '', os: '', osv: '', type: 'Other' })

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { type Day, isoDay, utcOf } from '../site/zone.ts'
-import { createRecent } from './recent.ts'
+import { createRecent, recall } from './recent.ts'
 
 /**
  * Who a visitor is, without keeping who he is (data.md §15): 48 bits of a keyed hash. The key stands before the message in
@@ -26,16 +26,12 @@ const firstDays = createRecent<Day | 0>(4_000)
 
 /** 0 = no date of the calendar. */
 const readDay = (digits: string): Day | 0 => {
-  const known = firstDays.get(digits)
-  if (known !== undefined) return known
   const day = Number(digits)
-  const isDate = isoDay(day).replaceAll('-', '') === digits && utcOf(day) > 0
-  firstDays.set(digits, isDate ? day : 0)
-  return isDate ? day : 0
+  return isoDay(day).replaceAll('-', '') === digits && utcOf(day) > 0 ? day : 0
 }
 
 /** The first day ever, as the cookie value `<random>.<first day>` carries it; `undefined` for ids of another form. */
 export const firstDayOf = (client: string): Day | undefined => {
   const digits = firstDayForm.exec(client)?.[1]
-  return digits === undefined ? undefined : readDay(digits) || undefined
+  return digits === undefined ? undefined : recall(firstDays, digits, 8, readDay) || undefined
 }

@@ -1,6 +1,6 @@
 import { hostName, siteName } from '../site/domain.ts'
 import { campaignOf } from '../visit/campaign.ts'
-import { createRecent } from './recent.ts'
+import { createRecent, recall } from './recent.ts'
 import type { Campaign, Props, RefusalReason, Revenue } from './record.ts'
 import { languageTag, screenSize, textLimits } from './text.ts'
 
@@ -79,7 +79,7 @@ const keepParams = (path: string, params: URLSearchParams, kept: readonly string
 
 /** An absolute http(s) URL as host, page and campaign marks; `undefined` when it is none. */
 export const parsePageUrl = (url: string, keptParams: readonly string[] = []): PageUrl | undefined => {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  const parsed = URL.parse(url)
   if (!parsed || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') || parsed.hostname === '') return undefined
   const path = text(decodePath(parsed.pathname))
   const host = hostName(parsed.hostname)
@@ -90,9 +90,9 @@ export const parsePageUrl = (url: string, keptParams: readonly string[] = []): P
 
 /** A referrer as `host/path` without its query string; `undefined` for what is no address of a page or an app. */
 export const parseReferrer = (referrer: string): string | undefined => {
-  const shortened = cut(referrer, hitLimits.referrer)
-  if (!URL.canParse(shortened)) return undefined
-  const { protocol, hostname, pathname } = new URL(shortened)
+  const parsed = URL.parse(cut(referrer, hitLimits.referrer))
+  if (!parsed) return undefined
+  const { protocol, hostname, pathname } = parsed
   if (protocol !== 'http:' && protocol !== 'https:' && protocol !== 'android-app:') return undefined
   return hostname === '' ? undefined : text(`${hostName(hostname.toLowerCase())}${pathname || '/'}`)
 }
@@ -185,20 +185,29 @@ const parseUrl = (raw: Raw, isPageview: boolean, { keptParams }: ParseContext): 
   if (given === null) return 'malformed'
   if (given === undefined) return isPageview ? 'bad-url' : { url: undefined }
   if (given.length > hitLimits.url) return 'too-long'
-  const url = parsePageUrl(given, keptParams)
+  const url = pageOf(given, keptParams)
   return url ? { url } : 'bad-url'
 }
 
+/**
+ * Addresses of pages, referrers and languages come again and again, and reading a URL costs a microsecond: answers are remembered.
+ * '' stands for "none".
+ */
+const remembered = { chars: 200, entries: 5_000 } as const
+const pages = createRecent<PageUrl | 'none'>(remembered.entries)
+const referrers = createRecent<string>(remembered.entries)
 const languages = createRecent<string>(1_000)
 
-/** `languageTag`, remembered: browsers send a few hundred different ones. */
-const languageOf = (text: string): string | undefined => {
-  const known = languages.get(text)
-  if (known !== undefined) return known || undefined
-  const tag = languageTag(text)
-  if (text.length <= textLimits.languageChars) languages.set(text, tag ?? '')
-  return tag
+const pageOf = (url: string, keptParams: readonly string[]): PageUrl | undefined => {
+  // What a site keeps of the query differs from site to site.
+  if (keptParams.length > 0) return parsePageUrl(url, keptParams)
+  const page = recall(pages, url, remembered.chars, () => parsePageUrl(url) ?? 'none')
+  return page === 'none' ? undefined : page
 }
+const referrerOf = (url: string): string | undefined =>
+  recall(referrers, url, remembered.chars, () => parseReferrer(url) ?? '') || undefined
+const languageOf = (tag: string): string | undefined =>
+  recall(languages, tag, textLimits.languageChars, () => languageTag(tag) ?? '') || undefined
 
 /** The site a hit names, as sites are named; whether it is registered is the caller's question. */
 export const parseSite = (value: unknown): { site: string; raw: Raw } | RefusalReason => {
@@ -239,7 +248,7 @@ export const parseHit = (raw: Raw, site: string, context: ParseContext): ParsedH
     n,
     t,
     url: url.url,
-    r: referrer && parseReferrer(referrer),
+    r: referrer && referrerOf(referrer),
     ti: title && cut(title, hitLimits.title),
     p,
     rev,

@@ -26,3 +26,17 @@ export const createRecent = <Value>(capacity: number): Recent<Value> => {
   }
   return { get: (key) => young.get(key) ?? reuse(key), set, size: () => young.size + old.size }
 }
+
+/** The answer for `key`, computed when it is not remembered; keys over `maxChars` are not kept. */
+export const recall = <Value extends NonNullable<unknown>>(
+  recent: Recent<Value>,
+  key: string,
+  maxChars: number,
+  compute: (key: string) => Value,
+): Value => {
+  const known = recent.get(key)
+  if (known !== undefined) return known
+  const value = compute(key)
+  if (key.length <= maxChars) recent.set(key, value)
+  return value
+}

@@ -104,7 +104,7 @@ export const answerRemote = (
     try {
       reply(id, await handlers.get(name)!(whole))
     } catch (error) {
-      if (!(error instanceof FootfallError) || error.status >= 500) onError(error, whole)
+      if (!(error instanceof FootfallError) || error.cause !== undefined || error.status === 500) onError(error, whole)
       reply(id, replyOf(error))
     }
   }

@@ -69,6 +69,7 @@ const writeStream = async (body: AsyncIterable<string>, response: ServerResponse
 const send = (response: ServerResponse, { status, headers, body }: Reply): Promise<void> | undefined => {
   if (response.destroyed) return undefined
   if (isStream(body)) {
+    response.on('error', () => undefined) // the client has gone in the middle of the stream, which ends by that
     response.writeHead(status, headers)
     response.flushHeaders()
     return writeStream(body, response)
@@ -90,7 +91,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
       reply = await handler(request)
     } catch (error) {
       reply = replyOf(error)
-      if (!(error instanceof FootfallError) || error.status >= 500) onError(error, request)
+      if (!(error instanceof FootfallError) || error.cause !== undefined || error.status === 500) onError(error, request)
     }
     if (closing) response.setHeader('connection', 'close')
     try {
@@ -142,8 +143,6 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
         response,
       )
     })
-    message.on('error', () => undefined) // the client has gone in the middle of its body: nobody to answer
-    response.on('error', () => undefined) // the same, in the middle of the answer
   }
 
   const server = createServer(

@@ -10,6 +10,8 @@ import type { SiteConfig } from './config.ts'
 export type KnownSites = {
   /** The newest version; `undefined` for a site that is not registered (or removed). Throws `store-unavailable`. */
   newest(site: string): SiteConfig | undefined | Promise<SiteConfig | undefined>
+  /** The newest version if it is held in memory, however old; never asks the store. */
+  atHand(site: string): SiteConfig | undefined
   /** Exactly one version (they never change, so it is kept). Throws `store-unavailable`. */
   version(site: string, version: number): SiteConfig | undefined | Promise<SiteConfig | undefined>
 }
@@ -46,6 +48,7 @@ export const createKnownSites = (sites: Sites, clock: Clock): KnownSites => {
       const held = newest.get(site)
       return held && now - held.at < freshMs && now >= held.at ? held.config : fetchNewest(site, now)
     },
+    atHand: (site) => newest.get(site)?.config,
     version(site, version) {
       const name = `${site} ${version}`
       const held = versions.get(name)

@@ -1,7 +1,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { type ErrorCode, FootfallError } from '../../errors.ts'
 import type { LogTrimmer, LogWriter, Topic } from '../../ports/log.ts'
-import type { Append, LogFile } from './log.ts'
+import { type LogFile, type Packed, pack } from './log.ts'
 
 /**
  * log.db has a thread of its own: an fsync takes 0.3 to 4 ms, and the thread that reads requests must not stand still meanwhile.
@@ -10,48 +10,46 @@ import type { Append, LogFile } from './log.ts'
  */
 export type LogPort = Pick<Worker | MessagePort, 'postMessage' | 'on'>
 
-type Ask = { kind: 'commit'; group: Packed } | { kind: 'trim'; topic: Topic; partition: number; offset: number }
+type Ask = { kind: 'commit'; parts: Packed[] } | { kind: 'trim'; topic: Topic; partition: number; offset: number }
 /** Answers come in the order of the questions. */
-type Told = { kind: 'log'; firsts: Float64Array } | { kind: 'log'; failed: ErrorCode }
+type Told = { kind: 'log'; firsts: number[] } | { kind: 'log'; failed: ErrorCode }
 
 /** The most appends one commit takes; the rest waits for the next. */
 const groupLimit = 4_096
 
-/** A group as few values, all bodies in one text: cloning thousands of small objects between threads costs more than writing them. */
-type Packed = { targets: { topic: Topic; partition: number }[]; appends: Uint32Array; lengths: Uint32Array; text: string }
-
-const pack = (group: readonly Append[]): Packed => {
-  const targets: Packed['targets'] = []
-  const appends = new Uint32Array(group.length * 2)
-  const bodies: string[] = []
-  for (const [i, { topic, partition, bodies: own }] of group.entries()) {
-    let target = targets.findIndex((known) => known.topic === topic && known.partition === partition)
-    if (target === -1) target = targets.push({ topic, partition }) - 1
-    appends[i * 2] = target
-    appends[i * 2 + 1] = own.length
-    for (const body of own) bodies.push(body)
-  }
-  return { targets, appends, lengths: Uint32Array.from(bodies, ({ length }) => length), text: bodies.join('') }
+type Waiting = {
+  topic: Topic
+  partition: number
+  bodies: readonly string[]
+  resolve: (first: number) => void
+  reject: (error: FootfallError) => void
 }
 
-const unpack = ({ targets, appends, lengths, text }: Packed): Append[] => {
-  const group: Append[] = []
-  let at = 0
-  let next = 0
-  for (let i = 0; i < appends.length; i += 2) {
-    const bodies: string[] = []
-    for (let n = appends[i + 1]!; n > 0; n--) bodies.push(text.slice(at, (at += lengths[next++]!)))
-    group.push({ ...targets[appends[i]!]!, bodies })
+/** Appends of one partition that travel together. */
+type Part = { topic: Topic; partition: number; appends: Waiting[] }
+
+/** Appends by partition, in their order: cloning a few long texts between threads costs less than thousands of small objects. */
+const partsOf = (group: readonly Waiting[]): Part[] => {
+  const parts: Part[] = []
+  for (const append of group) {
+    const part = parts.find(({ topic, partition }) => topic === append.topic && partition === append.partition)
+    if (part) part.appends.push(append)
+    else parts.push({ topic: append.topic, partition: append.partition, appends: [append] })
   }
-  return group
+  return parts
 }
 
-type Waiting = Append & { resolve: (first: number) => void; reject: (error: FootfallError) => void }
+const packPart = ({ topic, partition, appends }: Part): Packed =>
+  pack(
+    topic,
+    partition,
+    appends.flatMap(({ bodies }) => bodies),
+  )
 
 /** The near side: the log port's writes, carried out by the thread behind `port`. */
 export const createThreadWriter = (port: LogPort): LogWriter & LogTrimmer => {
   let waiting: Waiting[] = []
-  let committing: Waiting[] | undefined
+  let committing: Part[] | undefined
   let gone = false
   const trims: { resolve: () => void; reject: (error: FootfallError) => void }[] = []
   const order: ('commit' | 'trim')[] = []
@@ -60,10 +58,10 @@ export const createThreadWriter = (port: LogPort): LogWriter & LogTrimmer => {
   const send = () => {
     isPlanned = false
     if (committing || waiting.length === 0) return
-    committing = waiting.slice(0, groupLimit)
+    committing = partsOf(waiting.slice(0, groupLimit))
     waiting = waiting.slice(groupLimit)
     order.push('commit')
-    port.postMessage({ kind: 'commit', group: pack(committing) } satisfies Ask)
+    port.postMessage({ kind: 'commit', parts: committing.map(packPart) } satisfies Ask)
   }
   /** A turn of the event loop reads all requests that have arrived: they go together. */
   const plan = () => {
@@ -72,14 +70,20 @@ export const createThreadWriter = (port: LogPort): LogWriter & LogTrimmer => {
     setImmediate(send)
   }
 
+  const finishPart = ({ appends }: Part, first: number) => {
+    let offset = first
+    for (const { bodies, resolve } of appends) {
+      resolve(offset)
+      offset += bodies.length
+    }
+  }
+
   const finishCommit = (told: Told) => {
-    const group = committing!
+    const parts = committing!
     committing = undefined
     send()
-    for (const [i, { resolve, reject }] of group.entries()) {
-      if ('failed' in told) reject(new FootfallError(told.failed))
-      else resolve(told.firsts[i]!)
-    }
+    if ('failed' in told) for (const { reject } of parts.flatMap(({ appends }) => appends)) reject(new FootfallError(told.failed))
+    else for (const [i, part] of parts.entries()) finishPart(part, told.firsts[i]!)
   }
 
   port.on('message', (told: Told) => {
@@ -92,7 +96,8 @@ export const createThreadWriter = (port: LogPort): LogWriter & LogTrimmer => {
   port.on(port instanceof Object && 'threadId' in port ? 'exit' : 'close', () => {
     gone = true
     // Nobody knows whether the last group is in the log: the senders ask again with the same ids.
-    for (const { reject } of [...(committing ?? []), ...waiting, ...trims]) reject(new FootfallError('log-unavailable'))
+    const lost = (committing ?? []).flatMap(({ appends }) => appends)
+    for (const { reject } of [...lost, ...waiting, ...trims]) reject(new FootfallError('log-unavailable'))
     waiting = []
   })
 
@@ -119,9 +124,9 @@ const codeOf = (error: unknown): ErrorCode => (error instanceof FootfallError ? 
 export const serveThreadWriter = (port: LogPort, file: LogFile): void => {
   const carryOut = (ask: Ask): Told => {
     try {
-      if (ask.kind === 'commit') return { kind: 'log', firsts: Float64Array.from(file.commit(unpack(ask.group))) }
+      if (ask.kind === 'commit') return { kind: 'log', firsts: file.commit(ask.parts) }
       file.trim(ask.topic, ask.partition, ask.offset)
-      return { kind: 'log', firsts: new Float64Array() }
+      return { kind: 'log', firsts: [] }
     } catch (error) {
       return { kind: 'log', failed: codeOf(error) }
     }

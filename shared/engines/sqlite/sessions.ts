@@ -95,6 +95,8 @@ const holdChange = (held: Held, change: EnrichChange) => {
 export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number): Sessions & { flush(): void } => {
   const sql = prepare(db)
   const partitions = new Map<number, Held>()
+  /** Sessions of the last flush: written, and likely to be asked for again. */
+  const written = new Map<number, Held['sessions']>()
   const sweepSessions = createSweep(sql.someSessions, sql.dropSession)
   const sweepIds = createSweep(sql.someIds, sql.dropId)
 
@@ -104,18 +106,18 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
   const flushPartition = (partition: number): void => {
     const held = partitions.get(partition)
     if (!held) return
-    try {
-      inTransaction(db, () => writeHeld(sql, partition, held))
-    } finally {
-      // Written, or lost together with its fence: what the file says stands.
-      partitions.delete(partition)
-    }
+    // Written, or lost together with its fence: from here on what the file says stands.
+    partitions.delete(partition)
+    written.delete(partition)
+    inTransaction(db, () => writeHeld(sql, partition, held))
+    if (flushMs > 0) written.set(partition, held.sessions)
   }
 
   const isDue = ({ since, sessions, ids }: Held) => clock.now() - since >= flushMs || sessions.size + ids.size >= heldLimit
 
   const sessionOf = (partition: number, held: Held | undefined, site: string, key: string): HeldSession | undefined => {
-    const found = held?.sessions.get(nameOf(site, key))
+    const name = nameOf(site, key)
+    const found = held?.sessions.get(name) ?? (held?.sessions.has(name) ? null : written.get(partition)?.get(name))
     return found === undefined ? (sql.session.get(partition, site, key) as HeldSession | undefined) : (found ?? undefined)
   }
 
