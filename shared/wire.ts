@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts'
-import type { FileName, OpenFolder } from './engines/sqlite/folder.ts'
+import type { OpenFolder } from './engines/sqlite/folder.ts'
+import type { FileName } from './engines/sqlite/formats.ts'
 import type { LogPort } from './engines/sqlite/log-thread.ts'
 
 /**
@@ -43,6 +44,16 @@ export const wireLogThread = async (folder: string, clock: Clock, port: LogPort,
   }
 }
 
+/** Puts a staged restore into place; only the holder of the folder may, while nothing of it is open. */
+export const putRestore = async (folder: string): Promise<void> => (await import('./engines/sqlite/backup.ts')).finishRestore(folder)
+
+/** Copies of the folder: taking one, checking one, staging one for `putRestore`. */
+export const wireBackups = async () => {
+  const { checkBackup, snapshotFolder, stageRestore } = await import('./engines/sqlite/backup.ts')
+  const { backupOrder, pathOf } = await import('./engines/sqlite/formats.ts')
+  return { checkBackup, snapshotFolder, stageRestore, names: backupOrder, pathOf }
+}
+
 /**
  * Makes the folder and its files where they are missing, and holds the folder for this process until the answer is called.
  * Throws `not-a-folder`, `folder-in-use`, `newer-format`, `damaged-file`.
@@ -52,6 +63,7 @@ export const holdFolder = async (folder: string, clock: Clock): Promise<() => vo
   prepareFolder(folder)
   const release = lockFolder(folder)
   try {
+    await putRestore(folder)
     // Every file is made and migrated by one thread before any other opens it.
     openFolder({ folder, writes: writes.all }, clock).close()
     return release

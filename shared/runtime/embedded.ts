@@ -2,9 +2,12 @@ import { Worker } from 'node:worker_threads'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { FootfallError } from '../errors.ts'
-import type { Handler, Reply, Request } from '../handler.ts'
-import { holdFolder, wire } from '../wire.ts'
+import type { Handler, Request } from '../handler.ts'
+import type { LogWriter } from '../ports/log.ts'
+import type { Secrets } from '../ports/sites.ts'
+import { holdFolder, putRestore, type Stores, wire } from '../wire.ts'
 import { ensureAdminKey } from './admin-key.ts'
+import { createBackups, dropLeftovers } from './backups.ts'
 import { type OpenFunction, openFunction } from './functions.ts'
 import type { Logger } from './log.ts'
 import { createHealth, createPublicHandler } from './public.ts'
@@ -71,30 +74,45 @@ const startThread = async (data: WorkerData, onExit: (code: number) => void) => 
   return { handlerOf: remote.handlerOf, stop, worker }
 }
 
-/**
- * Starts the product with its threads: requests, sites and the page here; the log, the stages and queries in threads of their own. `onFatal` is
- * called when a thread dies: the process must end then, a restart goes on from the log. Throws what `holdFolder` throws.
- */
-export const startEmbedded = async (config: Config, logger: Logger, onFatal: (error: Error) => void): Promise<Embedded> => {
-  const clock = systemClock
-  const closers: (() => unknown)[] = [await holdFolder(config.data, clock)]
-  let closing: Promise<void> | undefined
-  const close = () => {
-    closing ??= (async () => {
-      for (const end of closers.reverse()) await end()
-    })()
-    return closing
+/** What is open at a time: closed as a whole, in the order in which nothing is lost. */
+type Opened = {
+  functions: Map<FunctionName, Handler>
+  log: LogWriter
+  secrets: Secrets
+  adminKey: string
+  isNew: boolean
+  close(): Promise<void>
+}
+
+const createClosers = () => {
+  const closers: (() => unknown)[] = []
+  const close = async () => {
+    for (const end of closers.splice(0).reverse()) await end()
   }
+  return { add: (end: () => unknown) => closers.push(end), close }
+}
+
+/** Hits are kept this long after a state that has taken them is on the disk. */
+const keepHitsMs = 72 * 3_600_000
+
+/** Forgets hits that are old and that no crash can make necessary again. */
+const trimHits = async ({ log }: Stores, next: number, clock: Clock): Promise<void> => {
+  const old = await log.offsetAt('hits', 0, clock.now() - keepHitsMs)
+  await log.trim('hits', 0, Math.min(next, old))
+}
+
+const openThreads = async (config: Config, clock: Clock, logger: Logger, onFatal: (error: Error) => void): Promise<Opened> => {
+  const { add, close } = createClosers()
   try {
     const busName = `footfall-${process.pid}`
     const start = async (part: WorkerData['part']) => {
       const thread = await startThread({ config, part, busName }, (code) => onFatal(new Error(`The ${part} thread ended with ${code}.`)))
-      closers.push(thread.stop)
+      add(thread.stop)
       return thread
     }
     const { worker: logThread } = await start('log')
     const stores = await wire(config.data, 'edge', clock, { logThread })
-    closers.push(() => stores.close())
+    add(() => stores.close())
     const adminKey = await ensureAdminKey(config.data, stores.secrets, clock)
     const isNew = (await stores.sites.list()).length === 0
     const functions = new Map<FunctionName, Handler>()
@@ -104,23 +122,16 @@ export const startEmbedded = async (config: Config, logger: Logger, onFatal: (er
       return opened
     }
     const manage = await open('manage-sites')
-    closers.push(
-      await startSchedule(manage.handle, clock, (error) => logger.error({ err: error }, 'the schedule failed and runs again in an hour')),
-    )
-    await start('stages')
+    add(await startSchedule(manage.handle, clock, (error) => logger.error({ err: error }, 'the schedule failed and runs again in an hour')))
+    const stages = await start('stages')
+    stages.worker.on('message', (message: ThreadMessage) => {
+      if (message.kind === 'settled')
+        trimHits(stores, message.next, clock).catch((error) => logger.error({ err: error }, 'old hits could not be trimmed'))
+    })
     functions.set('query-metrics', (await start('queries')).handlerOf('query-metrics'))
-    const collect = await open('collect-hit')
-    closers.push(collect.end)
+    add((await open('collect-hit')).end)
     await open('serve-dashboard')
-    return {
-      handle: createPublicHandler(
-        functions,
-        createHealth(stores.log, () => closing !== undefined),
-      ),
-      adminKey,
-      isNew,
-      close,
-    }
+    return { functions, log: stores.log, secrets: stores.secrets, adminKey, isNew, close }
   } catch (error) {
     await close()
     throw error
@@ -131,21 +142,18 @@ export const startEmbedded = async (config: Config, logger: Logger, onFatal: (er
  * The same functions in this thread alone, for commands that work on a folder no server holds. What the log holds is taken
  * in before a question is answered.
  */
-export const openFunctions = async (config: Config, clock: Clock): Promise<Embedded> => {
-  const closers: (() => unknown)[] = [await holdFolder(config.data, clock)]
-  const close = async () => {
-    for (const end of closers.splice(0).reverse()) await end()
-  }
+const openHere = async (config: Config, clock: Clock): Promise<Opened> => {
+  const { add, close } = createClosers()
   try {
     const stores = await wire(config.data, 'all', clock)
-    closers.push(() => stores.close())
+    add(() => stores.close())
     const adminKey = await ensureAdminKey(config.data, stores.secrets, clock)
     const isNew = (await stores.sites.list()).length === 0
     const functions = new Map<FunctionName, Handler>()
     const handlers = new Map<string, Handler>()
     for (const name of ['manage-sites', 'collect-hit', 'query-metrics', 'serve-dashboard'] as const) {
       const { handle, end } = await openFunction(name, stores, config, clock)
-      closers.push(end)
+      add(end)
       functions.set(name, handle)
     }
     for (const name of stageNames) handlers.set(name, (await openFunction(name, stores, config, clock)).handle)
@@ -154,19 +162,65 @@ export const openFunctions = async (config: Config, clock: Clock): Promise<Embed
     const stages = runStages(stores, handlers, clock, ({ error }) => {
       failure = error
     })
-    closers.push(() => stages.stop())
-    const answer = createPublicHandler(
-      functions,
-      createHealth(stores.log, () => false),
-    )
-    const handle = async (request: Request): Promise<Reply> => {
-      await stages.drained()
-      if (failure) throw new FootfallError('internal', { detail: failure })
-      return answer(request)
-    }
-    return { handle, adminKey, isNew, close }
+    add(() => stages.stop())
+    for (const [name, handle] of functions)
+      functions.set(name, async (request) => {
+        await stages.drained()
+        if (failure) throw new FootfallError('internal', { detail: failure })
+        return handle(request)
+      })
+    return { functions, log: stores.log, secrets: stores.secrets, adminKey, isNew, close }
   } catch (error) {
     await close()
     throw error
   }
 }
+
+/** Holds the folder and what is open over it, which a restore closes and opens again. */
+const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>): Promise<Embedded> => {
+  const release = await holdFolder(config.data, clock)
+  try {
+    dropLeftovers(config.data)
+    let opened: Opened | undefined = await open()
+    let answer: Handler | undefined
+    const { adminKey, isNew } = opened
+
+    const use = async (now: Opened) => {
+      opened = now
+      const backups = await createBackups({ folder: config.data, secrets: now.secrets, clock, restart })
+      answer = createPublicHandler(now.functions, { health: createHealth(now.log), backups })
+    }
+    const restart = async () => {
+      answer = undefined
+      await opened?.close()
+      opened = undefined
+      await putRestore(config.data)
+      await use(await open())
+    }
+    await use(opened)
+    return {
+      handle: (request) => answer?.(request) ?? Promise.reject(new FootfallError('stopping')),
+      adminKey,
+      isNew,
+      async close() {
+        answer = undefined
+        await opened?.close()
+        opened = undefined
+        release()
+      },
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/**
+ * Starts the product with its threads: requests, sites and the page here; the log, the stages and queries in threads of their own.
+ * `onFatal` is called when a thread dies: the process must end then, a restart goes on from the log. Throws what `holdFolder` throws.
+ */
+export const startEmbedded = (config: Config, logger: Logger, onFatal: (error: Error) => void): Promise<Embedded> =>
+  hold(config, systemClock, () => openThreads(config, systemClock, logger, onFatal))
+
+/** The same functions in this thread alone, for commands that work on a folder no server holds. */
+export const openFunctions = (config: Config, clock: Clock): Promise<Embedded> => hold(config, clock, () => openHere(config, clock))

@@ -4,11 +4,13 @@ import type { LogWriter } from '../ports/log.ts'
 import { type FunctionName, routeOf } from './routes.ts'
 
 /** The public face of the functions in one process: what HAProxy does in front of the gateway. */
-export const createPublicHandler = (functions: ReadonlyMap<FunctionName, Handler>, health: Handler): Handler => {
+export const createPublicHandler = (
+  functions: ReadonlyMap<FunctionName, Handler>,
+  edge: { health: Handler; backups: Handler },
+): Handler => {
   return (request) => {
     const route = routeOf(request.path)
-    if (route === 'edge') return health(request)
-    const handle = route && functions.get(route)
+    const handle = route === 'health' || route === 'backups' ? edge[route] : route && functions.get(route)
     if (!handle) return Promise.reject(new FootfallError('not-found'))
     return handle(request)
   }
@@ -16,9 +18,8 @@ export const createPublicHandler = (functions: ReadonlyMap<FunctionName, Handler
 
 /** 200 when hits can be made durable: an empty append goes the whole way of a commit. */
 export const createHealth =
-  (log: LogWriter, isStopping: () => boolean): Handler =>
+  (log: LogWriter): Handler =>
   async () => {
-    if (isStopping()) throw new FootfallError('stopping')
     await log.append('hits', 0, [])
     return json(200, { status: 'ok' }, { 'cache-control': 'no-store' })
   }

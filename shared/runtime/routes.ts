@@ -45,9 +45,10 @@ const reserved = [
 
 const isBelow = (path: string, root: string): boolean => path === root || path.startsWith(`${root}/`)
 
-/** The function of a public path; `edge` answers for the process itself, `undefined` is a 404. */
-export const routeOf = (path: string): FunctionName | 'edge' | undefined => {
-  if (path === '/health') return 'edge'
+/** The function of a public path; `health` and `backups` are the process's own, `undefined` is a 404. */
+export const routeOf = (path: string): FunctionName | 'health' | 'backups' | undefined => {
+  if (path === '/health') return 'health'
+  if (isBelow(path, '/api/backups') || isBelow(path, '/api/restores')) return 'backups'
   const found = exact.get(path) ?? below.find(([root]) => isBelow(path, root))?.[1]
   if (found) return found
   return reserved.some((root) => isBelow(path, root)) ? undefined : 'serve-dashboard'

@@ -14,12 +14,18 @@ import { runStages, stageNames } from './stages.ts'
  * query-metrics from read-only files, so that a long question never delays a hit.
  */
 export type WorkerData = { config: Config; part: 'log' | 'stages' | 'queries'; busName: string }
-/** Beside calls of handlers the process asks its threads to `stop`, and a thread says that it is ready. */
-export type ThreadMessage = { kind: 'ready' }
+/**
+ * Beside calls of handlers the process asks its threads to `stop`, and a thread says that it is ready, or that
+ * hits below `next` have been taken into a state that is on the disk.
+ */
+export type ThreadMessage = { kind: 'ready' } | { kind: 'settled'; next: number }
 
 const { config, part, busName } = workerData as WorkerData
 const port = parentPort!
 const logger = createLogger(config.log, part)
+/** The state is put on the disk this often, so that old hits can go. */
+const settleMs = 600_000
+
 /** Begins this thread's work; answers how to end it. */
 const begin = async (): Promise<() => unknown> => {
   if (part === 'log') return wireLogThread(config.data, systemClock, port, busName)
@@ -34,7 +40,18 @@ const begin = async (): Promise<() => unknown> => {
   const stages = runStages(stores, handlers, systemClock, ({ subscription, failures, error }) =>
     logger.error({ ...subscription, failures, error }, 'a batch failed and is repeated'),
   )
+  const settle = () => {
+    try {
+      const next = stores.settleState(0)
+      if (next !== undefined) port.postMessage({ kind: 'settled', next } satisfies ThreadMessage)
+    } catch (error) {
+      logger.error({ err: error }, 'the state could not be put on the disk; old hits stay')
+    }
+    cancel = systemClock.after(settleMs, settle)
+  }
+  let cancel = systemClock.after(settleMs, settle)
   return async () => {
+    cancel()
     await stages.stop()
     stores.close()
   }

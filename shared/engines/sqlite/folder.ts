@@ -5,36 +5,13 @@ import type { Clock } from '../../clock.ts'
 import { FootfallError } from '../../errors.ts'
 import type { LogReader, LogTrimmer, LogWriter, Topic } from '../../ports/log.ts'
 import { createBus } from './bus.ts'
-import { type FileFormat, openDatabase } from './database.ts'
+import { openDatabase } from './database.ts'
+import { type FileName, formats, pathOf } from './formats.ts'
 import { createLeases } from './leases.ts'
-import { createLogFile, createLogReader, createLogWriter, topicTables } from './log.ts'
-import { createMemtables, memtableTables } from './memtables.ts'
-import { createSessions, sessionTables } from './sessions.ts'
-import { createSites, siteTables } from './sites.ts'
-
-/**
- * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions and memtables, `site.db` sites, salts
- * and secrets, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
- */
-export const formats = {
-  log: { name: 'log', synchronous: 'FULL', cacheKib: 8_192, checkpointPages: 4_000, migrations: [topicTables('hits')] },
-  state: {
-    name: 'state',
-    synchronous: 'NORMAL',
-    cacheKib: 65_536,
-    checkpointPages: 8_000,
-    migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables],
-  },
-  site: { name: 'site', synchronous: 'FULL', cacheKib: 2_048, checkpointPages: 1_000, secureDelete: true, migrations: [siteTables] },
-} as const satisfies Record<string, FileFormat>
-
-export type FileName = keyof typeof formats
-
-/** Files in the order in which a backup must copy them: a state newer than the log would point beyond its end. */
-export const backupOrder: readonly FileName[] = ['state', 'log', 'site']
-
-/** Path of one of the folder's files; `:memory:` has none. */
-export const pathOf = (folder: string, name: FileName): string => (folder === ':memory:' ? folder : join(folder, `${name}.db`))
+import { createLogFile, createLogReader, createLogWriter } from './log.ts'
+import { createMemtables } from './memtables.ts'
+import { createSessions } from './sessions.ts'
+import { createSites } from './sites.ts'
 
 /** Makes the folder where it is missing. Throws `not-a-folder` when it cannot be written to. */
 export const prepareFolder = (folder: string): void => {
@@ -118,7 +95,18 @@ export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock:
       bus,
       leases: createLeases(clock),
     }
-    return { ...ports, files: { log: logDb, state: stateDb, site: siteDb }, close }
+    /**
+     * Puts the state on the disk and answers the hits offset that it has taken: hits below it are needed no more after a crash.
+     * `undefined` while a reader keeps pages from being copied.
+     */
+    const settleState = (partition: number): number | undefined => {
+      sessions.flush()
+      const row = stateDb.prepare('SELECT next FROM enrich_fence WHERE part = ?').get(partition) as { next: number } | undefined
+      // A checkpoint syncs the write-ahead log before it copies: when all of it was copied, all of it is on the disk.
+      const { log: pages, checkpointed } = stateDb.prepare('PRAGMA wal_checkpoint(PASSIVE)').get() as { log: number; checkpointed: number }
+      return pages === checkpointed ? row?.next : undefined
+    }
+    return { ...ports, settleState, files: { log: logDb, state: stateDb, site: siteDb }, close }
   } catch (error) {
     close()
     throw error

@@ -1,0 +1,30 @@
+import { join } from 'node:path'
+import type { FileFormat } from './database.ts'
+import { topicTables } from './log.ts'
+import { memtableTables } from './memtables.ts'
+import { sessionTables } from './sessions.ts'
+import { siteTables } from './sites.ts'
+
+/**
+ * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions and memtables, `site.db` sites, salts
+ * and secrets, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
+ */
+export const formats = {
+  log: { name: 'log', synchronous: 'FULL', cacheKib: 8_192, checkpointPages: 4_000, migrations: [topicTables('hits')] },
+  state: {
+    name: 'state',
+    synchronous: 'NORMAL',
+    cacheKib: 65_536,
+    checkpointPages: 8_000,
+    migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables],
+  },
+  site: { name: 'site', synchronous: 'FULL', cacheKib: 2_048, checkpointPages: 1_000, secureDelete: true, migrations: [siteTables] },
+} as const satisfies Record<string, FileFormat>
+
+export type FileName = keyof typeof formats
+
+/** Files in the order in which a backup must copy them: a state newer than the log would point beyond its end. */
+export const backupOrder: readonly FileName[] = ['state', 'log', 'site']
+
+/** Path of one of the folder's files; `:memory:` has none. */
+export const pathOf = (folder: string, name: FileName): string => (folder === ':memory:' ? folder : join(folder, `${name}.db`))
