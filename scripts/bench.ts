@@ -1,0 +1,26 @@
+/** `npm run bench -- [name…]`: benchmarks, one JSON line per figure. Without a name: `ingest` and `query-reference`. */
+const benchmarks: Record<string, { help: string; run(): Promise<void> }> = {
+  ingest: {
+    help: 'durable POST /api/hit against bare node:http, latency at half load, CPU per hit (~3 min)',
+    run: async () => (await import('../bench/ingest.ts')).benchIngest(),
+  },
+  'query-reference': {
+    help: 'questions over a million hits by the reference fold (~2 min)',
+    run: async () => (await import('../bench/query-reference.ts')).benchQueryReference(),
+  },
+  soak: {
+    help: 'resident memory over five million hits (~10 min, 15 GB of disk)',
+    run: async () => (await import('../bench/soak.ts')).benchSoak(),
+  },
+}
+const byDefault = ['ingest', 'query-reference']
+
+const names = process.argv.slice(2)
+const unknown = names.filter((name) => !name.startsWith('-') && !(name in benchmarks))
+if (names.includes('--help') || names.includes('-h') || unknown.length > 0) {
+  const lines = Object.entries(benchmarks).map(([name, { help }]) => `  ${name.padEnd(16)} ${help}`)
+  if (unknown.length > 0) process.stderr.write(`There is no benchmark ${unknown.join(', ')}.\n`)
+  process.stdout.write(`npm run bench -- [name…]\n\n${lines.join('\n')}\n\nWithout a name: ${byDefault.join(', ')}.\n`)
+  process.exit(unknown.length > 0 ? 2 : 0)
+}
+for (const name of names.length > 0 ? names : byDefault) await benchmarks[name]!.run()
