@@ -19,6 +19,7 @@ import type { KnownSites } from '#shared/site/known-sites.ts'
 import { partitionCount } from '#shared/site/shards.ts'
 import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
 import { createLive } from './live.ts'
+import { preflight, withOrigin } from './origins.ts'
 import { beginReading, createPause, scanOf } from './reading.ts'
 
 /** query-metrics: reports, the live stream and the ledger of a site. It only reads; who may see a site is decided before anything is looked up. */
@@ -44,6 +45,7 @@ export const createHandler = (ports: Ports): Handler => {
 
 const route = async (ports: Ports, live: ReturnType<typeof createLive>, request: Request): Promise<Reply> => {
   const { path } = request
+  if (request.method === 'OPTIONS') return await preflight(ports.sites, request)
   if (path === '/api/v2/query') {
     needMethod(request, 'POST')
     return await queryReply(ports, request)
@@ -55,7 +57,7 @@ const route = async (ports: Ports, live: ReturnType<typeof createLive>, request:
   if (path.startsWith(livePath)) {
     needMethod(request, 'GET')
     const site = await visibleSite(ports, await accessOf(ports, request), decode(path.slice(livePath.length)))
-    return await live(site.site, request.signal)
+    return withOrigin(await live(site.site, request.signal), request, site)
   }
   throw new FootfallError(laterPaths.has(path) ? 'not-yet' : 'not-found')
 }
@@ -122,7 +124,7 @@ const queryReply = async (ports: Ports, request: Request): Promise<Reply> => {
     ...answer.meta,
     ...(incompleteSince === undefined ? {} : { incomplete_since: isoTime(incompleteSince) }),
   }
-  return json(200, { ...answer, meta }, noStore)
+  return withOrigin(json(200, { ...answer, meta }, noStore), request, site)
 }
 
 const utc: Calendar = calendarOf([{ tz: 'UTC', from: 0 }])
@@ -155,5 +157,6 @@ const ledgerReply = async (ports: Ports, request: Request): Promise<Reply> => {
     }
   }
   const hours = fold.hours()
-  return json(200, { hours, pending: { records: pendingRecords, age_ms: pendingMs }, balanced: balanced(hours) }, noStore)
+  const reply = json(200, { hours, pending: { records: pendingRecords, age_ms: pendingMs }, balanced: balanced(hours) }, noStore)
+  return site ? withOrigin(reply, request, site) : reply
 }

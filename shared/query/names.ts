@@ -1,4 +1,5 @@
 import { FootfallError } from '../errors.ts'
+import { editDistance } from '../site/near.ts'
 
 /** Names that a query may use, how an unknown one is answered, and how names and values are ordered. */
 
@@ -36,24 +37,6 @@ export const badQuery = (field: string, expected: string): FootfallError =>
 
 /** A 400 for what a later version brings. */
 export const notYet = (field: string, name: string): FootfallError => new FootfallError('not-yet', { detail: `${field}: "${name}".` })
-
-/** Insertions, deletions and replacements between two short texts; neighbours that changed places count once. */
-export const editDistance = (a: string, b: string): number => {
-  let before: number[] = []
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1]
-      let least = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, before[j - 2]! + 1)
-      row.push(least)
-    }
-    before = last
-    last = row
-  }
-  return last[b.length]!
-}
 
 const bare = (name: string): string => name.slice(name.lastIndexOf(':') + 1)
 

@@ -41,9 +41,6 @@ export const defaults = {
 
 export const sessionTimeoutLimits = { minMs: 60_000, maxMs: (7 * 60 + 55) * 60_000 } as const
 
-/** The part of a configuration that its owner may see. */
-export const publicSite = ({ key: _secret, ...rest }: SiteConfig): Omit<SiteConfig, 'key'> => rest
-
 /** True when `host` (lower case, without `www.`) belongs to the site. */
 export const isOwnHost = (config: Pick<SiteConfig, 'site' | 'hosts'>, host: string): boolean =>
   host === config.site || host.endsWith(`.${config.site}`) || config.hosts.includes(host)

@@ -12,6 +12,8 @@ export type KnownSites = {
   newest(site: string): SiteConfig | undefined | Promise<SiteConfig | undefined>
   /** The newest version if it is held in memory, however old; never asks the store. */
   atHand(site: string): SiteConfig | undefined
+  /** True when any site lists the origin. Throws `store-unavailable`. */
+  isListedOrigin(origin: string): Promise<boolean>
   /** Exactly one version (they never change, so it is kept). Throws `store-unavailable`. */
   version(site: string, version: number): SiteConfig | undefined | Promise<SiteConfig | undefined>
 }
@@ -19,10 +21,13 @@ export type KnownSites = {
 const freshMs = 500
 const staleMs = 24 * 3_600_000
 const heldLimit = 20_000
+/** The origins of all sites are read again after this long. */
+const listMs = 5_000
 
 export const createKnownSites = (sites: Sites, clock: Clock): KnownSites => {
   const newest = new Map<string, { config: SiteConfig | undefined; at: number }>()
   const versions = new Map<string, SiteConfig>()
+  let listed: { origins: ReadonlySet<string>; at: number } | undefined
 
   const put = <K, V>(map: Map<K, V>, key: K, value: V) => {
     if (map.size >= heldLimit) map.clear()
@@ -47,6 +52,16 @@ export const createKnownSites = (sites: Sites, clock: Clock): KnownSites => {
       const now = clock.now()
       const held = newest.get(site)
       return held && now - held.at < freshMs && now >= held.at ? held.config : fetchNewest(site, now)
+    },
+    async isListedOrigin(origin) {
+      const now = clock.now()
+      if (!listed || now - listed.at >= listMs || now < listed.at) {
+        const all = await sites.list().catch((cause) => {
+          throw new FootfallError('store-unavailable', { cause })
+        })
+        listed = { origins: new Set(all.flatMap(({ origins }) => origins)), at: now }
+      }
+      return listed.origins.has(origin)
     },
     atHand: (site) => newest.get(site)?.config,
     version(site, version) {

@@ -1,7 +1,7 @@
 /** Names that somebody may have meant: for errors about an unknown field, option or command. */
 
 /** Steps from one word to the other: a letter added, dropped, changed, or two neighbours swapped (optimal string alignment). */
-const distance = (a: string, b: string): number => {
+export const editDistance = (a: string, b: string): number => {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -31,7 +31,7 @@ export const near = (name: string, names: readonly string[]): string[] => {
   return names
     .map((candidate) => ({
       candidate,
-      steps: wanted.length > 2 && bare(candidate).startsWith(wanted) ? 0 : distance(wanted, bare(candidate)),
+      steps: wanted.length > 2 && bare(candidate).startsWith(wanted) ? 0 : editDistance(wanted, bare(candidate)),
     }))
     .filter(({ steps }) => wanted !== '' && steps <= allowed)
     .sort((a, b) => a.steps - b.steps)

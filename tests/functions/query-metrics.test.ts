@@ -250,3 +250,35 @@ describe('GET /api/ledger', () => {
     })
   })
 })
+
+describe('pages of other origins', () => {
+  const listed = 'https://app.example.net'
+  const open = async () => {
+    const world = await aWorld()
+    await world.sites.put({ ...(await world.sites.find('example.com'))!, version: 9, origins: [listed] })
+    return world
+  }
+  const headersOf = async (world: World, origin: string, authorized = true) => {
+    const { headers } = await world.send('/api/v2/query', {
+      method: 'POST',
+      body: { site_id: 'example.com', metrics: ['visitors'], date_range: 'day' },
+      headers: { origin, ...(authorized ? { authorization: `Bearer ${world.read}` } : { cookie: 'ff_session=x' }) },
+    })
+    return headers
+  }
+
+  test('a listed origin with a key may read the answer, no other', async () => {
+    const world = await open()
+    expect(await headersOf(world, listed)).toMatchObject({ 'access-control-allow-origin': listed, vary: 'Origin' })
+    expect(await headersOf(world, 'https://evil.example')).not.toHaveProperty('access-control-allow-origin')
+    expect(await headersOf(world, listed, false)).not.toHaveProperty('access-control-allow-origin')
+  })
+
+  test('a preflight lets a listed origin through, without credentials, and tells others nothing', async () => {
+    const world = await open()
+    const preflight = async (origin: string) => (await world.send('/api/v2/query', { method: 'OPTIONS', headers: { origin } })).headers
+    expect(await preflight(listed)).toMatchObject({ 'access-control-allow-origin': listed, 'access-control-allow-methods': 'GET, POST' })
+    expect(await preflight(listed)).not.toHaveProperty('access-control-allow-credentials')
+    expect(await preflight('https://evil.example')).toEqual({ vary: 'Origin' })
+  })
+})

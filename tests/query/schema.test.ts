@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { byCodePoint, editDistance, nearNames } from '#shared/query/names.ts'
+import { byCodePoint, nearNames } from '#shared/query/names.ts'
 import { parseQuery, queryJson } from '#shared/query/schema.ts'
+import { editDistance } from '#shared/site/near.ts'
 import { refusal } from './world.ts'
 
 const leaf = ['is', 'event:page', ['/']]
