@@ -148,7 +148,9 @@ export const createHandler = (ports: Ports): Handler => {
     for (const record of records) items.push(await prepare(record))
     const asked = askFor(items)
     const loaded = await sessions.load(partition, asked.sessions, asked.ids, asked.sources)
-    const fence = loaded.fence ?? (await beginRestore(partition))
+    // State that was read as lost says nothing about a fence that another process has put there meanwhile.
+    const fence = loaded.fence
+    if (!fence) return { catchup: (await beginRestore(partition)).ev }
     if (fence.mode === 'restore') return { catchup: fence.ev }
     const first = records[0]!.offset
     const last = records.at(-1)!.offset

@@ -29,7 +29,7 @@ export type Folded = {
   tails: Group[]
   allVisitors: number
   /** First day (YYYYMMDD) of visitors who were new on a day that the range touches. */
-  firstDays: Map<string, number>
+  firstDays: Map<string, number[]>
 }
 
 /** Columns that dimensions and filters read. */
@@ -63,7 +63,7 @@ export const createFold = (plan: FoldPlan): Fold => {
   const groups = new Map<string, Group>()
   const tails = new Map<number, Group>()
   const allVisitors = new Set<string>()
-  const firstDays = new Map<string, number>()
+  const firstDays = new Map<string, number[]>()
   const readers = plan.dimensions.map((dimension) => readerOf(dimension, columnOf(plan.columns)))
   const timeAt = readers.indexOf(undefined)
   let serial = 0
@@ -126,11 +126,11 @@ export const createFold = (plan: FoldPlan): Fold => {
 
   const add = (visit: Visit): void => {
     if (visit.flagged && !plan.bots) return
-    if (needs.firstDays && visit.new === 1) firstDays.set(visit.vis, visit.day)
+    if (needs.firstDays && visit.new === 1) firstDays.set(visit.vis, [...(firstDays.get(visit.vis) ?? []), visit.day])
     serial++
     const touched: Group[] = []
     const depths: Depths = new Map()
-    let exited = false
+    const exit = needs.exits ? visit.hits.findLast((hit) => isExit(visit, hit)) : undefined
     for (const hit of visit.hits) {
       if (hit.kind === engagement && !needs.pagePairs && !needs.scroll) continue
       if (!test(visit, hit)) continue
@@ -141,10 +141,7 @@ export const createFold = (plan: FoldPlan): Fold => {
         continue
       }
       countHit(group, hit, touched)
-      if (needs.exits && !exited && isExit(visit, hit)) {
-        exited = true
-        group.exits++
-      }
+      if (hit === exit) group.exits++
     }
     addDepths(depths)
     if (needs.started && visit.start >= range.from && visit.start < range.to) countStart(visit, touched)

@@ -21,8 +21,7 @@ export const rowsOf = (folded: Folded, finish: Finish): Row[] => {
   const beside = (group: Group): Beside => {
     const { first, last } = group.bucket < 0 ? whole : finish.buckets!.days(group.bucket)
     const isNew = (vis: string) => {
-      const day = folded.firstDays.get(vis)
-      return day !== undefined && day >= first && day <= last
+      return folded.firstDays.get(vis)?.some((day) => day >= first && day <= last) ?? false
     }
     return { allVisitors: folded.allVisitors, isNew: finish.cookieless ? undefined : isNew }
   }

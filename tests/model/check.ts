@@ -8,7 +8,10 @@ import type { World } from './world.ts'
 
 /** Holds one run against the independent recount: every hit, the ledger, and answers to random questions, also while it runs. */
 
-export type CheckOptions = RunOptions & { questions: number; /** Chance per request that a question is asked while everything runs. */ asking: number }
+export type CheckOptions = RunOptions & {
+  questions: number /** Chance per request that a question is asked while everything runs. */
+  asking: number
+}
 
 type Configs = (site: string, version: number) => SiteConfig
 
@@ -65,7 +68,9 @@ const takenByEvents = async (world: World): Promise<string[]> => {
   const records = await world.stores.log.read('events', 0, 0, { records: 100_000, bytes: 1e9, waitMs: 0 })
   const events = records.map(({ offset, body }) => ({ offset, event: JSON.parse(body) })).filter(({ offset, event }) => event.at === offset)
   return events.flatMap(({ event }) =>
-    [...(event.ids ?? []), ...event.x.flatMap(({ h }: { h: { id: string }[] }) => h.map(({ id }) => id))].map((id) => `${event.site} ${id} ${event.lt}`),
+    [...(event.ids ?? []), ...event.x.flatMap(({ h }: { h: { id: string }[] }) => h.map(({ id }) => id))].map(
+      (id) => `${event.site} ${id} ${event.lt}`,
+    ),
   )
 }
 
@@ -89,7 +94,11 @@ const dateOf = (t: number) => new Date(t).toISOString().slice(0, 10)
 const checkLedger = async (world: World, facts: Recount, site: string): Promise<void> => {
   const hours = facts.ledger.get(site) ?? new Map<number, LedgerHour>()
   const times = [...hours.keys(), world.clock.now()]
-  const { hours: got, balanced } = await world.ledger(site, dateOf(Math.min(...times) - 86_400_000), dateOf(Math.max(...times) + 86_400_000))
+  const { hours: got, balanced } = await world.ledger(
+    site,
+    dateOf(Math.min(...times) - 86_400_000),
+    dateOf(Math.max(...times) + 86_400_000),
+  )
   if (!balanced) throw new Error(`the ledger of ${site} does not balance: ${JSON.stringify(got)}`)
   for (const hour of got) {
     const t = Date.parse(hour.from)

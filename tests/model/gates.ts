@@ -17,7 +17,13 @@ export type Gates = {
   rename(group: string, to: string): void
   /** How many calls have begun. */
   readonly calls: number
-  faults: { probability: number; /** Fails exactly this call. */ nth?: { call: number; after: boolean }; /** No gates: calls go straight through. */ open: boolean }
+  faults: {
+    probability: number
+    /** Fails exactly this call. */
+    nth?: { call: number; after: boolean }
+    /** No gates: calls go straight through. */
+    open: boolean
+  }
 }
 
 export class Outage extends Error {}

@@ -27,7 +27,12 @@ const site = (name: string, tz: string, options: Partial<SiteConfig> = {}): Site
 export const sites: readonly SiteConfig[] = [
   site('plain.example', 'Europe/Berlin'),
   site('anon.example', 'America/New_York', { identity: 'cookieless', sessionTimeoutMs: 5 * minute }),
-  site('cut.example', 'Australia/Lord_Howe', { cutAtMidnight: true, cutAtCampaign: true, bounce: 'single-page', exclude: { paths: ['/private*'], countries: [], addresses: [] } }),
+  site('cut.example', 'Australia/Lord_Howe', {
+    cutAtMidnight: true,
+    cutAtCampaign: true,
+    bounce: 'single-page',
+    exclude: { paths: ['/private*'], countries: [], addresses: [] },
+  }),
 ]
 
 /** Moments to begin at: ordinary, before both daylight-saving nights of Berlin and New York, before a year's end. */
@@ -66,10 +71,23 @@ const hitOf = (random: Random, domain: string, id: string, visitor: number): Rec
     x < 0.7
       ? { url, title: `T${random.below(3)}` }
       : x < 0.85
-        ? { name: random.pick(['signup', 'download', 'toString']), url: random.chance(0.8) ? url : undefined, props: { plan: random.pick(['a', 'b', '__proto__']), n: random.below(3) } }
+        ? {
+            name: random.pick(['signup', 'download', 'toString']),
+            url: random.chance(0.8) ? url : undefined,
+            props: { plan: random.pick(['a', 'b', '__proto__']), n: random.below(3) },
+          }
         : { name: 'engagement', url, engaged: random.below(15_000), scroll: random.below(101) }
-  const revenue = x >= 0.7 && x < 0.75 ? { amount: (random.below(10_000) / 100).toFixed(2), currency: random.pick(['EUR', 'USD']) } : undefined
-  return { site: domain, id, ...kind, revenue, referrer: random.pick(referrers), queued: waited(random), visitor: random.chance(0.8) ? `visitor-${visitor}.2026${random.pick(['0610', '0101'])}` : undefined }
+  const revenue =
+    x >= 0.7 && x < 0.75 ? { amount: (random.below(10_000) / 100).toFixed(2), currency: random.pick(['EUR', 'USD']) } : undefined
+  return {
+    site: domain,
+    id,
+    ...kind,
+    revenue,
+    referrer: random.pick(referrers),
+    queued: waited(random),
+    visitor: random.chance(0.8) ? `visitor-${visitor}.2026${random.pick(['0610', '0101'])}` : undefined,
+  }
 }
 
 /** The requests of one run: at most `hits` hits in all. */
@@ -84,7 +102,9 @@ export const createPlan = (random: Random, hits: number): Planned[] => {
     const batch: Record<string, unknown>[] = []
     for (let i = 0; i < size; i++, made++) {
       const again = sent.length > 0 && random.chance(0.15) ? random.pick(sent) : undefined
-      const hit = again ? hitOf(random, again.site, again.id, again.visitor) : hitOf(random, domain, `id-${made}-${random.below(1e9)}`, visitor)
+      const hit = again
+        ? hitOf(random, again.site, again.id, again.visitor)
+        : hitOf(random, domain, `id-${made}-${random.below(1e9)}`, visitor)
       batch.push(hit)
       sent.push({ site: hit['site'] as string, id: hit['id'] as string, visitor })
     }

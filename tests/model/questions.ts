@@ -1,6 +1,19 @@
 import type { SiteConfig } from '#shared/site/config.ts'
-import { entryOf, events, exitOf, type Fact, foregroundOf, lastOf, pageviews, type Recount, siteTime, startDayOf, startOf, type Visit } from './recount.ts'
 import type { Random } from './random.ts'
+import {
+  entryOf,
+  events,
+  exitOf,
+  type Fact,
+  foregroundOf,
+  lastOf,
+  pageviews,
+  type Recount,
+  siteTime,
+  startDayOf,
+  startOf,
+  type Visit,
+} from './recount.ts'
 
 /** Questions to `POST /api/v2/query`, and what their answers must be, counted by plain loops over a recount. */
 
@@ -78,7 +91,8 @@ const patterns: Record<string, readonly string[]> = {
 const several = <T>(random: Random, list: readonly T[], least: number, most: number): T[] => {
   const rest = [...list]
   const chosen: T[] = []
-  for (let n = least + random.below(most - least + 1); n > 0 && rest.length > 0; n--) chosen.push(rest.splice(random.below(rest.length), 1)[0]!)
+  for (let n = least + random.below(most - least + 1); n > 0 && rest.length > 0; n--)
+    chosen.push(rest.splice(random.below(rest.length), 1)[0]!)
   return chosen
 }
 
@@ -95,7 +109,10 @@ const filter = (random: Random): Filter => {
   if (x < 0.45) return leaf(random, leaves)
   if (x < 0.6) return ['not', leaf(random, leaves)]
   if (x < 0.7) return ['has_done', leaf(random, ['event:page', 'event:name'])]
-  const two = [leaf(random, leaves), random.chance(0.2) ? (['has_done', leaf(random, ['event:page', 'event:name'])] as Filter) : leaf(random, leaves)]
+  const two = [
+    leaf(random, leaves),
+    random.chance(0.2) ? (['has_done', leaf(random, ['event:page', 'event:name'])] as Filter) : leaf(random, leaves),
+  ]
   return [x < 0.85 ? 'and' : 'or', two]
 }
 
@@ -110,7 +127,9 @@ const withOffset = (t: number, minutes: number, precise: boolean) => {
 /** A range around the data: dates, or instants that like to fall on hits. */
 const range = (random: Random, times: readonly number[], config: SiteConfig): [string, string] => {
   if (random.chance(0.5)) {
-    const days = [random.pick(times), random.pick(times)].map((t) => siteTime(config.zones, t + (random.below(3) - 1) * 86_400_000 * (random.chance(0.3) ? 1 : 0)).day)
+    const days = [random.pick(times), random.pick(times)].map(
+      (t) => siteTime(config.zones, t + (random.below(3) - 1) * 86_400_000 * (random.chance(0.3) ? 1 : 0)).day,
+    )
     return [dayText(Math.min(...days)), dayText(Math.max(...days))]
   }
   const [from, to] = [random.pick(times), random.pick(times)].sort((a, b) => a - b) as [number, number]
@@ -135,7 +154,7 @@ export const randomQuestion = (random: Random, facts: Recount, config: SiteConfi
 
 type Place = { visit: Visit; fact: Fact }
 
-const valueOf = (name: string, { visit, fact }: Place): string => {
+const dimensionOf = (name: string, { visit, fact }: Place): string => {
   if (name.startsWith('event:props:')) {
     const props = fact.hit.p
     const key = name.slice('event:props:'.length)
@@ -192,7 +211,9 @@ const ratio = (num: number, den: number, decimals: number): number | null => {
 const money = (facts: Fact[]): unknown => {
   const sums = new Map<string, bigint>()
   for (const { hit } of facts) if (hit.rev) sums.set(hit.rev.c, (sums.get(hit.rev.c) ?? 0n) + BigInt(hit.rev.a))
-  const amounts = [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([currency, sum]) => ({ value: (Number(sum) / 10_000).toFixed(2), currency }))
+  const amounts = [...sums]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([currency, sum]) => ({ value: (Number(sum) / 10_000).toFixed(2), currency }))
   return amounts.length === 0 ? null : amounts.length === 1 ? amounts[0] : amounts
 }
 
@@ -227,20 +248,20 @@ export const answer = (facts: Recount, question: Question, config: SiteConfig): 
       case 'has_done':
         return inside.some((other) => !other.fact.update && other.fact.vis === place.fact.vis && passes(test[1], other))
       case 'is':
-        return test[2].includes(valueOf(test[1], place))
+        return test[2].includes(dimensionOf(test[1], place))
       case 'is_not':
-        return !test[2].includes(valueOf(test[1], place))
+        return !test[2].includes(dimensionOf(test[1], place))
       case 'contains':
-        return test[2].some((part) => valueOf(test[1], place).includes(part))
+        return test[2].some((part) => dimensionOf(test[1], place).includes(part))
       case 'matches':
-        return test[2].some((pattern) => new RegExp(pattern, 'u').test(valueOf(test[1], place)))
+        return test[2].some((pattern) => new RegExp(pattern, 'u').test(dimensionOf(test[1], place)))
     }
   }
   const matching = inside.filter((place) => question.filters.every((test) => passes(test, place)))
   const counted = matching.filter(({ fact }) => !fact.update)
 
   const valuesAt = (place: Place, t: number) =>
-    question.dimensions.map((name) => (name.startsWith('time:') ? bucketOf(name, t, config) : valueOf(name, place)))
+    question.dimensions.map((name) => (name.startsWith('time:') ? bucketOf(name, t, config) : dimensionOf(name, place)))
   const rowOf = (place: Place) => JSON.stringify(valuesAt(place, place.fact.t))
   const startRowOf = (place: Place) => JSON.stringify(valuesAt(place, startOf(place.visit)))
   const starting = counted.filter(({ visit }) => inRange(startOf(visit)))
@@ -280,8 +301,12 @@ export const answer = (facts: Recount, question: Question, config: SiteConfig): 
         if (config.identity === 'cookieless') return null
         const touched = (day: number) => {
           const text = dayText(day)
-          const [from, to] = question.date_range.map((end) => (end.length === 10 ? end : dayText(siteTime(config.zones, Date.parse(end)).day))) as [string, string]
-          const buckets = question.dimensions.flatMap((dimension, i) => (times.includes(dimension) ? [(JSON.parse(row) as string[])[i]!.slice(0, 10)] : []))
+          const [from, to] = question.date_range.map((end) =>
+            end.length === 10 ? end : dayText(siteTime(config.zones, Date.parse(end)).day),
+          ) as [string, string]
+          const buckets = question.dimensions.flatMap((dimension, i) =>
+            times.includes(dimension) ? [(JSON.parse(row) as string[])[i]!.slice(0, 10)] : [],
+          )
           return from <= text && text <= to && buckets.every((bucket) => bucket === text)
         }
         const isNew = (vis: string) =>
@@ -290,7 +315,11 @@ export const answer = (facts: Recount, question: Question, config: SiteConfig): 
       }
       case 'time_on_page': {
         const pairs = new Set(hits.filter(({ fact }) => fact.hit.path !== undefined).map(({ fact }) => `${fact.vis} ${fact.hit.path}`))
-        return ratio(updates.reduce((sum, { fact }) => sum + (fact.hit.fg ?? 0), 0), pairs.size * 1_000, 0)
+        return ratio(
+          updates.reduce((sum, { fact }) => sum + (fact.hit.fg ?? 0), 0),
+          pairs.size * 1_000,
+          0,
+        )
       }
       case 'scroll_depth': {
         const depths = new Map<Visit, Map<string | undefined, number>>()
@@ -300,7 +329,11 @@ export const answer = (facts: Recount, question: Question, config: SiteConfig): 
           depths.set(visit, pages.set(fact.hit.path, Math.max(fact.hit.sd, pages.get(fact.hit.path) ?? 0)))
         }
         const all = [...depths.values()].flatMap((pages) => [...pages.values()])
-        return ratio(all.reduce((a, b) => a + b, 0), all.length, 0)
+        return ratio(
+          all.reduce((a, b) => a + b, 0),
+          all.length,
+          0,
+        )
       }
       case 'exit_rate':
         return ratio(100 * views.filter(({ visit, fact }) => exitOf(visit) === fact).length, views.length, 2)

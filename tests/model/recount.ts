@@ -9,7 +9,15 @@ import type { SiteConfig, ZoneSpan } from '#shared/site/config.ts'
 export type RawRecord = { offset: number; time: number; body: string }
 
 /** A hit that belongs to a visit. An `update` is an engagement hit: it says something about a page, but is no event. */
-export type Fact = { id: string; t: number; day: number; vis: string; hit: RecordHit; update: boolean; /** Of an update: it lies within the visit, so that the visit lasts until it. */ extends: boolean }
+export type Fact = {
+  id: string
+  t: number
+  day: number
+  vis: string
+  hit: RecordHit
+  update: boolean /** Of an update: it lies within the visit, so that the visit lasts until it. */
+  extends: boolean
+}
 
 export type Visit = {
   site: string
@@ -26,7 +34,14 @@ export type Visit = {
   heldBy: string | undefined
 }
 
-export type LedgerHour = { received: number; counted: number; flagged: Record<string, number>; refused: Record<string, number>; repeated: number; dead: number }
+export type LedgerHour = {
+  received: number
+  counted: number
+  flagged: Record<string, number>
+  refused: Record<string, number>
+  repeated: number
+  dead: number
+}
 
 /** That a hit was taken in, at log time `at`. */
 export type Taken = { site: string; id: string; at: number }
@@ -55,7 +70,14 @@ const wall = (tz: string, t: number): { date: number; hour: number } => {
   if (!known) {
     let format = formats.get(tz)
     if (!format) {
-      format = new Intl.DateTimeFormat('sv-SE', { timeZone: tz, year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', hourCycle: 'h23' })
+      format = new Intl.DateTimeFormat('sv-SE', {
+        timeZone: tz,
+        year: 'numeric',
+        month: '2-digit',
+        day: '2-digit',
+        hour: '2-digit',
+        hourCycle: 'h23',
+      })
       formats.set(tz, format)
     }
     const digits = format.format(quarter * quarterMs).replace(/\D/g, '')
@@ -173,11 +195,15 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
       const lane = reason === undefined ? 'people' : 'flagged'
       if (!lookedUp.has(lane)) {
         const names = [record.vis, ...(record.vprev === undefined ? [] : [record.vprev])]
-        lookedUp.set(lane, names.map((name) => heldBy(record.site, `${name} ${lane}`)).find((visit) => visit !== undefined))
+        lookedUp.set(
+          lane,
+          names.map((name) => heldBy(record.site, `${name} ${lane}`)).find((visit) => visit !== undefined),
+        )
       }
       const { visit, held } = place(record, hit, config, reason, lane, lookedUp.get(lane))
       lookedUp.set(lane, held)
-      if (visit && visit.bot !== 'endless' && becomesEndless(visit)) visit.bot = 'endless'
+      // A visit that is flagged already keeps its first reason.
+      if (visit && visit.bot === undefined && becomesEndless(visit)) visit.bot = 'endless'
       const why = reason ?? (visit?.bot === 'endless' ? 'endless' : undefined)
       if (why === undefined) hour.counted++
       else hour.flagged[why] = (hour.flagged[why] ?? 0) + 1
@@ -237,7 +263,8 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
     if (!held || t > lastOf(held) + timeout) return openAnew()
     if (t < startOf(held) - timeout) return openAside()
     const otherDay = config.cutAtMidnight && fact.day !== startDayOf(held)
-    const otherCampaign = config.cutAtCampaign && hit.n === 'pageview' && hit.q !== undefined && campaignOf(hit) !== campaignOf(held.facts[0]!.hit)
+    const otherCampaign =
+      config.cutAtCampaign && hit.n === 'pageview' && hit.q !== undefined && campaignOf(hit) !== campaignOf(held.facts[0]!.hit)
     if (otherDay || otherCampaign) return t > lastOf(held) ? openAnew() : openAside()
     return join(held)
   }

@@ -14,6 +14,8 @@ export type RunOptions = {
   /** Chance per turn that something worse happens. */
   nemesis?: number
   nth?: { call: number; after: boolean }
+  /** Two triggers everywhere and one visitor: whoever comes too late or knows too little is wrong at once. */
+  crowded?: boolean
 }
 
 /** `ok` and `sent`: hits answered 2xx, and all that were sent, by `site id`. */
@@ -35,19 +37,35 @@ const spoiled = (random: Random, { request, site }: Planned): Planned['request']
   return { ...request, body: Buffer.from(JSON.stringify({ hits: [...hits, random.pick(bad), random.pick(bad)] })) }
 }
 
-/** Where visits may be long, often only that site is visited, so that some never end. */
-const planOf = (random: Random, configs: readonly SiteConfig[], hits: number): Planned[] => {
-  const long = configs.find(({ sessionTimeoutMs }) => sessionTimeoutMs > 7 * hour)
+/** Where visits may be long, often all is done there and by one visitor, so that some visits never end. */
+const planOf = (random: Random, configs: readonly SiteConfig[], { hits, crowded }: RunOptions): Planned[] => {
+  if (crowded)
+    return createPlan(random, hits).map((planned) => ({
+      ...planned,
+      request: byOne(planned.request),
+      afterMs: Math.min(planned.afterMs, hour),
+    }))
+  const long = configs.find(({ sessionTimeoutMs, identity }) => identity === 'cookie' && sessionTimeoutMs > 7 * hour)
   if (!long || random.chance(0.5)) return createPlan(random, hits)
   const plan = createPlan(random, hits * 3).filter(({ site }) => site === long.site)
-  return plan.map((planned) => ({ ...planned, afterMs: Math.min(planned.afterMs, 5 * hour) }))
+  return plan.map((planned) => ({ ...planned, request: byOne(planned.request), afterMs: Math.min(planned.afterMs, 5 * hour) }))
 }
+
+const byOne = (request: Planned['request']): Planned['request'] => ({
+  ...request,
+  body: Buffer.from(request.body.toString('utf8').replaceAll(/"visitor-[^"]*"/g, '"visitor-1.20260101"')),
+})
 
 const garbage = ['', 'no record', '{"v":1,"site":"plain.example","ev":[']
 
-const sendPlan = async (world: World, configs: readonly SiteConfig[], options: RunOptions, onIdle: () => Promise<void>): Promise<{ ok: Set<string>; sent: Set<string> }> => {
+const sendPlan = async (
+  world: World,
+  configs: readonly SiteConfig[],
+  options: RunOptions,
+  onIdle: () => Promise<void>,
+): Promise<{ ok: Set<string>; sent: Set<string> }> => {
   const random = createRandom(options.seed ^ 0x5eed)
-  const plan = planOf(random, configs, options.hits)
+  const plan = planOf(random, configs, options)
   const ok = new Set<string>()
   const zoneChange = random.chance(0.4) ? random.below(plan.length) : -1
   for (let i = 0; i < plan.length; i++) {
@@ -57,7 +75,11 @@ const sendPlan = async (world: World, configs: readonly SiteConfig[], options: R
     if (random.chance(0.01)) await world.stores.log.append('hits', 0, [random.pick(garbage)])
     if (i === zoneChange) {
       const config = configs[0]!
-      await world.putSite({ ...config, version: 2, zones: changeZone(config.zones, random.pick(['America/New_York', 'Asia/Tokyo']), world.clock.now()) })
+      await world.putSite({
+        ...config,
+        version: 2,
+        zones: changeZone(config.zones, random.pick(['America/New_York', 'Asia/Tokyo']), world.clock.now()),
+      })
     }
     for (;;) {
       let answered = false
@@ -86,7 +108,7 @@ const sendPlan = async (world: World, configs: readonly SiteConfig[], options: R
 
 export const run = async (options: RunOptions, onIdle: (world: World) => Promise<void> = async () => undefined): Promise<RunResult> => {
   const random = createRandom(options.seed)
-  const world = await createWorld(random, random.pick(starts), options.parts)
+  const world = await createWorld(random, random.pick(starts), options.parts, options.crowded)
   const configs = sites.map((config) => varied(random, config))
   for (const config of configs) await world.putSite(config)
   world.gates.faults.probability = options.failures ?? 0

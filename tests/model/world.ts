@@ -3,6 +3,7 @@ import { createHandler as createCollect } from '#functions/collect-hit/handler.t
 import { createHandler as createEnrich } from '#functions/enrich-session/handler.ts'
 import { createHandler as createQuery } from '#functions/query-metrics/handler.ts'
 import { createHandler as createRollup } from '#functions/rollup-window/handler.ts'
+import { createSessions } from '#shared/engines/sqlite/sessions.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import type { LogRecord } from '#shared/ports/log.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
@@ -88,21 +89,44 @@ export type World = {
 }
 
 export type LedgerAnswer = {
-  hours: { from: string; received: number; counted: number; flagged: Record<string, number>; refused: Record<string, number>; repeated: number; dead: number; lost: number }[]
+  hours: {
+    from: string
+    received: number
+    counted: number
+    flagged: Record<string, number>
+    refused: Record<string, number>
+    repeated: number
+    dead: number
+    lost: number
+  }[]
   balanced: boolean
 }
 
 /** Lets everything run that can run without a gate or a timer. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-export const createWorld = async (random: Random, start: number, parts: Parts = realParts): Promise<World> => {
+export const createWorld = async (random: Random, start: number, parts: Parts = realParts, crowded = false): Promise<World> => {
   const clock = createVirtualClock(start, random)
   const gates = createGates(random)
   const stores = await wire(':memory:', 'all', clock)
   const db = stores.files.state
+  // Half of the worlds write session state behind: what is put into the tables by hand then finds nothing held in memory.
+  const flushMs = random.chance(0.5) ? 2_000 : 0
+  let engine = createSessions(db, clock, flushMs)
+  const forgetHeld = () => {
+    engine = createSessions(db, clock, flushMs)
+  }
+  stores.sessions = {
+    load: (...args) => engine.load(...args),
+    init: (...args) => engine.init(...args),
+    commit: (...args) => engine.commit(...args),
+    sweep: (...args) => engine.sweep(...args),
+    flush: () => engine.flush(),
+  }
   const processes: Process[] = []
   const snapshots: Record<Stage, Snapshot[]> = { 'enrich-session': [], 'rollup-window': [] }
   let names = 0
+  let favourite: Process | undefined
 
   await stores.secrets.put({ hash: hashOf(readKey), kind: 'key', role: 'read', site: '', label: '', created: 0, until: 0 })
   const makeSalts = async () => {
@@ -133,7 +157,8 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     const loop = createLoop({ name: stage, topic, partition: 0 }, { log: ports.log, leases, clock, call: () => handler })
     processes.push({ stage, group, loop, busy: false })
   }
-  for (const stage of ['enrich-session', 'rollup-window'] as const) for (let i = random.chance(0.3) ? 2 : 1; i > 0; i--) begin(stage)
+  for (const stage of ['enrich-session', 'rollup-window'] as const)
+    for (let i = crowded || random.chance(0.3) ? 2 : 1; i > 0; i--) begin(stage)
 
   const agent = { device: { br: 'Firefox', brv: '140', os: 'Linux', osv: '', type: 'Desktop' as const } }
   const collect = createCollect(
@@ -160,8 +185,10 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   const turn = async () => {
     const idle = processes.filter(({ busy }) => !busy)
     const begins = idle.length > 0 && random.chance(0.3)
-    if (begins) step(random.pick(idle))
-    else if (!gates.release() && idle.length > 0) step(random.pick(idle))
+    // One process goes ahead for a while, so that what another has just read grows old.
+    if (!favourite || !processes.includes(favourite) || random.chance(0.04)) favourite = random.pick(processes)
+    if (begins) step(favourite.busy || random.chance(0.2) ? random.pick(idle) : favourite)
+    else if (!(random.chance(0.85) && gates.release(favourite.group)) && !gates.release() && idle.length > 0) step(random.pick(idle))
     await settle()
   }
 
@@ -177,9 +204,12 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     const what = random.below(10)
     if (what < 4) replace(random.pick(processes), 'kill')
     else if (what < 7) replace(random.pick(processes), 'sleep')
-    else if (what < 9 && snapshots[stage].length > 0) putSnapshot(db, stage, random.pick(snapshots[stage]))
-    else {
+    else if (what < 9 && snapshots[stage].length > 0) {
+      putSnapshot(db, stage, random.pick(snapshots[stage]))
+      forgetHeld()
+    } else {
       clearTables(db, stage)
+      forgetHeld()
       snapshots[stage] = [] // what is lost whole does not come back as an older state: a new generation begins
     }
   }
@@ -232,9 +262,21 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
         return undefined // an outage between the function and its log: nobody knows whether the hits are in it
       }
     },
-    query: async (body) => answerOf(await ask({ method: 'POST', path: '/api/v2/query', query: '', headers, body: Buffer.from(JSON.stringify(body)), address: '' })),
+    query: async (body) =>
+      answerOf(
+        await ask({ method: 'POST', path: '/api/v2/query', query: '', headers, body: Buffer.from(JSON.stringify(body)), address: '' }),
+      ),
     ledger: async (site, from, to) =>
-      answerOf(await ask({ method: 'GET', path: '/api/ledger', query: `site=${site}&from=${from}&to=${to}`, headers, body: Buffer.alloc(0), address: '' })),
+      answerOf(
+        await ask({
+          method: 'GET',
+          path: '/api/ledger',
+          query: `site=${site}&from=${from}&to=${to}`,
+          headers,
+          body: Buffer.alloc(0),
+          address: '',
+        }),
+      ),
     putSite: async (config) => void (await stores.sites.put(config)),
     hits: () => stores.log.read('hits', 0, 0, { records: 100_000, bytes: 1e9, waitMs: 0 }),
     close: () => stores.close(),

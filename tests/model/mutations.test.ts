@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest'
+import { type CheckOptions, checkRun } from './check.ts'
+import { type Edit, loadMutant } from './mutant.ts'
+import { type Parts, realParts } from './world.ts'
+
+/** The model is worth what it finds: each rule of the protocol, broken alone, turns seeds red that are green with it. */
+
+const enrichFile = 'functions/enrich-session/handler.ts'
+const rollupFile = 'functions/rollup-window/handler.ts'
+const acceptFile = 'shared/visit/accept.ts'
+const stepFile = 'shared/visit/step.ts'
+
+const handlerOf = async <T>(name: string, entry: string, edits: readonly Edit[]): Promise<T> =>
+  ((await loadMutant(name, entry, edits)) as { createHandler: T }).createHandler
+
+const enrichWith = async (name: string, edits: readonly Edit[]): Promise<Parts> => ({
+  ...realParts,
+  enrich: await handlerOf<Parts['enrich']>(name, enrichFile, edits),
+})
+
+const noAt: Edit[] = [
+  { file: acceptFile, from: 'if (event?.at !== offset) continue', to: 'if (event === undefined) continue' },
+  { file: acceptFile, from: 'if (last !== undefined &&', to: 'if (false && last !== undefined &&' },
+]
+
+const mutations: Record<string, () => Promise<Parts> | Parts> = {
+  'enrich commits whatever the fence is': () => ({
+    ...realParts,
+    sessions: (sessions) => ({
+      ...sessions,
+      commit: async (partition, was, now, change) => {
+        const { fence } = await sessions.load(partition, [], [], [])
+        return sessions.commit(partition, fence ?? was, now, change)
+      },
+    }),
+  }),
+  'rollup commits whatever the fence is': () => ({
+    ...realParts,
+    memtables: (memtables) => ({
+      ...memtables,
+      commit: async (partition, was, now, change) => memtables.commit(partition, (await memtables.fence(partition)) ?? was, now, change),
+    }),
+  }),
+  'fence and state are read one after the other': () => ({
+    ...realParts,
+    sessions: (sessions, pause) => ({
+      ...sessions,
+      load: async (partition, keys, ids, sources) => {
+        const state = await sessions.load(partition, keys, ids, sources)
+        for (let i = 0; i < 4; i++) await pause()
+        const { fence } = await sessions.load(partition, [], [], [])
+        return { ...state, fence }
+      },
+    }),
+  }),
+  'commit before append': () =>
+    enrichWith('commit-before-append', [
+      {
+        file: enrichFile,
+        from: '    for (let i = 0; i < events.length; i += limits.sendRecords) {',
+        to: '    const done = await sessions.commit(partition, was, now, change)\n    for (let i = 0; i < events.length; i += limits.sendRecords) {',
+      },
+      { file: enrichFile, from: "if ((await sessions.commit(partition, was, now, change)) === 'done')", to: "if (done === 'done')" },
+    ]),
+  'no look at where an event stands': async () => ({
+    ...realParts,
+    enrich: await handlerOf<Parts['enrich']>('no-at-enrich', enrichFile, noAt),
+    rollup: await handlerOf<Parts['rollup']>('no-at-rollup', rollupFile, noAt),
+  }),
+  'no look at ids': () =>
+    enrichWith('no-id', [
+      { file: stepFile, from: 'return first !== undefined && position.lt - first <= retryHorizonMs', to: 'return false' },
+    ]),
+  'no catching up: the fence moves, the state does not': () =>
+    enrichWith('no-fold', [
+      {
+        file: enrichFile,
+        from: '      applyEvent(state, event)\n      lt = Math.max(lt, event.lt)',
+        to: '      lt = Math.max(lt, event.lt)',
+      },
+    ]),
+}
+
+/** Breaks nothing, but is slow where it hurts: what was read is old, and may say that all was lost, when it is used. */
+const slowReader: Parts = {
+  ...realParts,
+  sessions: (sessions, pause) => ({
+    ...sessions,
+    load: async (partition, keys, ids, sources) => {
+      const state = await sessions.load(partition, keys, ids, sources)
+      for (let i = 0; i < (state.fence ? 1 : 8); i++) await pause()
+      return state
+    },
+  }),
+}
+
+const options = (seed: number, parts?: Parts): CheckOptions => ({
+  seed,
+  parts,
+  hits: 60,
+  failures: 0.02,
+  nemesis: 0.01,
+  questions: 4,
+  asking: 0,
+  crowded: true,
+})
+
+const most = 150
+const green = new Set<number>()
+
+/** The first seed that is red with these parts; undefined when none is. */
+const firstRed = async (parts: Parts): Promise<number | undefined> => {
+  for (let seed = 1; seed <= most; seed++) {
+    const failed = await checkRun(options(seed, parts)).then(
+      () => false,
+      () => true,
+    )
+    if (failed) return seed
+  }
+  return undefined
+}
+
+describe('a rule broken is found', () => {
+  for (const [name, make] of Object.entries(mutations)) {
+    test(name, { timeout: 120_000 }, async () => {
+      const red = await firstRed(await make())
+      expect(red, `no seed up to ${most} finds it`).toBeDefined()
+      for (let seed = 1; seed <= red!; seed++) {
+        if (!green.has(seed)) await checkRun(options(seed))
+        green.add(seed)
+      }
+      console.info(`${name}: seed ${red}`)
+    })
+  }
+
+  test('what is broken runs as long as nothing goes wrong', { timeout: 120_000 }, async () => {
+    const calm = { hits: 12, questions: 0, asking: 0 }
+    for (const [name, make] of Object.entries(mutations)) {
+      if (name === 'no look at ids') continue
+      const parts = await make()
+      const ran = await Promise.all(
+        [1, 2, 3, 4, 5, 6].map((seed) =>
+          checkRun({ ...calm, seed, parts }).then(
+            () => true,
+            () => false,
+          ),
+        ),
+      )
+      expect(ran, name).toContain(true)
+    }
+  })
+})
+
+test('who reads slowly, or reads that all is lost and wakes when another has restored it, is no danger', { timeout: 120_000 }, async () => {
+  for (let seed = 1; seed <= 40; seed++) await checkRun({ ...options(seed, slowReader), nemesis: 0.06 })
+})
