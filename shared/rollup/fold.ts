@@ -16,12 +16,16 @@ const minuteMs = 60_000
 
 /** Rows of one session: one per day it has hits on, with the hits that this event brought. */
 const rowsOf = (off: number, { s, h }: Touch): { day: number; row: Row }[] => {
-  const [[startDay]] = s.days as [[number, string]]
-  return s.days.map(([day, vis]) => {
-    const hits = h.filter((hit) => hit.day === day).map(({ day: _day, vis: _vis, ...rest }) => rest)
-    return { day, row: { off, vis, cont: day === startDay ? 0 : 1, s, h: hits } }
-  })
+  const [[startDay, vis]] = s.days as [[number, string]]
+  // Nearly every visit has one day: its hits are taken as they are.
+  if (s.days.length === 1) return [{ day: startDay, row: { off, vis, cont: 0, s, h } }]
+  return s.days.map(([day, hash]) => ({
+    day,
+    row: { off, vis: hash, cont: day === startDay ? 0 : 1, s, h: h.filter((hit) => hit.day === day) },
+  }))
 }
+
+const hashOn = ({ days }: Touch['s'], day: number): string => days.find(([one]) => one === day)![1]
 
 const sumInto = (to: Record<string, number> | undefined, from: Record<string, number> | undefined): Record<string, number> | undefined => {
   if (!from) return to
@@ -69,8 +73,9 @@ type Live = { minutes: Map<string, MinuteSums>; seen: Map<string, Seen> }
 
 const addLive = ({ minutes, seen }: Live, site: string, { s, h, opened }: Touch, since: number) => {
   if (s.bot !== undefined) return
-  for (const { t, n, vis } of h) {
+  for (const { t, n, day } of h) {
     if (n === 'engagement' || t < since) continue
+    const vis = hashOn(s, day)
     const minute = Math.floor(t / minuteMs) * minuteMs
     const name = `${site} ${minute}`
     const sums = minutes.get(name) ?? { site, minute, pageviews: 0, events: 0, visits: 0 }

@@ -31,14 +31,39 @@ export const limits = {
   connections: 20_000,
 } as const
 
+const empty = Buffer.alloc(0)
 const tooLarge = replyOf(new FootfallError('too-large'))
 
-/** Aborted when the response is over or its client has gone. */
-const closeSignal = (response: ServerResponse): AbortSignal => {
-  const abort = new AbortController()
-  if (response.destroyed) abort.abort()
-  else response.on('close', () => abort.abort())
-  return abort.signal
+/**
+ * A request as handlers see it. A class, so that all of them have one shape and `signal` is made only when it is asked for: an abort
+ * that nobody listens to costs more than reading the request (measured).
+ */
+class TakenRequest implements Request {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly headers: Request['headers']
+  readonly body: Buffer
+  readonly address: string
+  readonly #response: ServerResponse
+
+  constructor(message: IncomingMessage, response: ServerResponse, path: string, query: string, body: Buffer) {
+    this.method = message.method ?? 'GET'
+    this.path = path
+    this.query = query
+    this.headers = message.headers as Request['headers']
+    this.body = body
+    this.address = message.socket.remoteAddress ?? ''
+    this.#response = response
+  }
+
+  /** Aborted when the response is over or its client has gone. */
+  get signal(): AbortSignal {
+    const abort = new AbortController()
+    if (this.#response.destroyed) abort.abort()
+    else this.#response.on('close', () => abort.abort())
+    return abort.signal
+  }
 }
 
 const splitUrl = (url: string): { path: string; query: string } => {
@@ -127,21 +152,8 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     })
     message.on('end', () => {
       if (refused) return
-      void finish(
-        {
-          method: message.method ?? 'GET',
-          path,
-          query,
-          headers: message.headers as Record<string, string | undefined>,
-          body: more ? Buffer.concat(more, length) : (body ?? Buffer.alloc(0)),
-          address: message.socket.remoteAddress ?? '',
-          // Made when it is asked for: an abort nobody listens to costs more than reading the request (measured).
-          get signal() {
-            return closeSignal(response)
-          },
-        },
-        response,
-      )
+      const whole = more ? Buffer.concat(more, length) : (body ?? empty)
+      void finish(new TakenRequest(message, response, path, query, whole), response)
     })
   }
 

@@ -14,7 +14,8 @@ export type Row = {
   s: Session
   h: RowHit[]
 }
-export type RowHit = Omit<EventHit, 'day' | 'vis'>
+/** A row lies under its day. */
+export type RowHit = Omit<EventHit, 'day'>
 
 /** Rows of one batch for one site and day, at event offsets `[from, to)`. A negative day is the ledger of that UTC day of receipt. */
 export type Block = { site: string; day: number; from: number; to: number; rows: number; body: string }

@@ -58,9 +58,8 @@ export type Session = {
 export type EventHit = {
   id: string
   t: number
-  /** Day of the site's calendar, YYYYMMDD, and the visitor hash of that day. */
+  /** Day of the site's calendar, YYYYMMDD; the session's `days` has the visitor hash of that day. */
   day: number
-  vis: string
   n: string
   path?: string
   host?: string

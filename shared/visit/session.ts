@@ -43,29 +43,40 @@ const daysWith = (days: Session['days'], day: Day, vis: string, isStart: boolean
   return isStart ? [[day, vis], ...days] : [...days, [day, vis]]
 }
 
-const withPage = (s: Session, { t, n, path, host }: RecordHit): Session => {
-  if (n !== 'pageview') return s
-  const first = s.entryT === undefined || t < s.entryT ? { entry: path, entryHost: host, entryT: t } : {}
-  const last = s.exitT === undefined || t >= s.exitT ? { exit: path, exitHost: host, exitT: t } : {}
-  return { ...s, ...first, ...last }
+// What follows changes only a copy that its caller has just made: a session has 30 fields, and each spread of it costs as much as
+// all the arithmetic.
+
+/** Entry and exit follow the earliest and the latest pageview. */
+const putPage = (copy: Session, { t, n, path, host }: RecordHit): void => {
+  if (n !== 'pageview') return
+  if (copy.entryT === undefined || t < copy.entryT) {
+    copy.entry = path
+    copy.entryHost = host
+    copy.entryT = t
+  }
+  if (copy.exitT === undefined || t >= copy.exitT) {
+    copy.exit = path
+    copy.exitHost = host
+    copy.exitT = t
+  }
 }
 
-const withVerdict = (s: Session): Session =>
-  !s.bot && (s.last - s.start > visitLimits.ms || s.ev > visitLimits.hits) ? { ...s, bot: 'endless' } : s
+const putVerdict = (copy: Session): void => {
+  if (!copy.bot && (copy.last - copy.start > visitLimits.ms || copy.ev > visitLimits.hits)) copy.bot = 'endless'
+}
 
 /** A session after a further hit of it (no engagement update). */
 export const extend = (s: Session, hit: RecordHit, day: Day, vis: string, user: string | undefined): Session => {
-  const isStart = hit.t < s.start
-  const next: Session = {
-    ...s,
-    start: Math.min(s.start, hit.t),
-    last: Math.max(s.last, hit.t),
-    pv: s.pv + (hit.n === 'pageview' ? 1 : 0),
-    ev: s.ev + 1,
-    days: daysWith(s.days, day, vis, isStart),
-    user: user ?? s.user,
-  }
-  return withVerdict(withPage(next, hit))
+  const copy = { ...s }
+  copy.days = daysWith(s.days, day, vis, hit.t < s.start)
+  copy.start = Math.min(s.start, hit.t)
+  copy.last = Math.max(s.last, hit.t)
+  if (hit.n === 'pageview') copy.pv++
+  copy.ev++
+  if (user !== undefined) copy.user = user
+  putPage(copy, hit)
+  putVerdict(copy)
+  return copy
 }
 
 /** A new session, opened by a hit. `id` is unique by construction. */
@@ -107,18 +118,18 @@ export const open = (id: string, hit: RecordHit, day: Day, vis: string, opening:
     bot: flag,
     user,
   }
-  return withPage(session, hit)
+  putPage(session, hit)
+  return session
 }
 
 /** A session after an engagement update: foreground time adds up; inside the timeout the last activity moves on. */
 export const engage = (s: Session, hit: RecordHit, day: Day, vis: string, timeoutMs: number): Session => {
-  const inside = hit.t >= s.start - timeoutMs && hit.t <= s.last + timeoutMs
-  return withVerdict({
-    ...s,
-    fg: s.fg + (hit.fg ?? 0),
-    last: inside ? Math.max(s.last, hit.t) : s.last,
-    days: daysWith(s.days, day, vis, false),
-  })
+  const copy = { ...s }
+  copy.fg += hit.fg ?? 0
+  if (hit.t >= s.start - timeoutMs && hit.t <= s.last + timeoutMs) copy.last = Math.max(s.last, hit.t)
+  copy.days = daysWith(s.days, day, vis, false)
+  putVerdict(copy)
+  return copy
 }
 
 /** The site-local day of an instant. */

@@ -116,11 +116,10 @@ const isRepeat = ({ state, record, position, taken, line }: Progress, { id, l }:
   return first !== undefined && position.lt - first <= retryHorizonMs
 }
 
-const storedHit = ({ id, t, n, path, host, ti, r, p, rev, fg, sd }: RecordHit, day: Day, vis: string): EventHit => ({
+const storedHit = ({ id, t, n, path, host, ti, r, p, rev, fg, sd }: RecordHit, day: Day): EventHit => ({
   id,
   t,
   day,
-  vis,
   n,
   path,
   host,
@@ -172,7 +171,7 @@ const takeEngagement = (progress: Progress, hit: RecordHit, flag: string | undef
   }
   const day = dayOf(config, hit.t)
   const s = engage(lane.current, hit, day, record.vis, config.sessionTimeoutMs)
-  touch(progress, lane, s, storedHit(hit, day, record.vis))
+  touch(progress, lane, s, storedHit(hit, day))
   countHit(progress, flag ?? s.bot)
 }
 
@@ -181,7 +180,7 @@ const takeHit = (progress: Progress, hit: RecordHit, flag: string | undefined): 
   const lane = laneOf(progress, flag !== undefined)
   const day = dayOf(config, hit.t)
   const standing = lane.current ? standingOf(lane.current, hit, day, config) : 'after'
-  const stored = storedHit(hit, day, record.vis)
+  const stored = storedHit(hit, day)
   if (standing === 'inside') {
     const s = extend(lane.current!, hit, day, record.vis, record.user)
     touch(progress, lane, s, stored)
