@@ -8,6 +8,8 @@ const node = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url)
 const script = fileURLToPath(new URL('./footfall.ts', import.meta.url))
 
 if (existsSync(node)) {
+  // Ctrl-C reaches the child too, which ends by itself with its summary; it is waited for.
+  process.on('SIGINT', () => {})
   const args = ['--disable-warning=ExperimentalWarning', script, ...process.argv.slice(2)]
   const { status, signal, error } = spawnSync(node, args, { stdio: 'inherit' })
   if (error) console.error(`${node} cannot be run: ${error.message}`)

@@ -4,6 +4,9 @@ import { systemClock } from '#shared/clock.ts'
 import { readConfig } from '#shared/config.ts'
 import { main } from './cli/run.ts'
 
+// What lies in the data folder is its owner's alone.
+process.umask(0o077)
+
 /** The command line (`npm run footfall -- …`): the process around scripts/cli. */
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }

@@ -5,6 +5,9 @@ import { type Embedded, startEmbedded } from '#shared/runtime/embedded.ts'
 import { createLogger, type Logger } from '#shared/runtime/log.ts'
 import { type Served, serve } from '#shared/runtime/server.ts'
 
+// What lies in the data folder is its owner's alone.
+process.umask(0o077)
+
 /** `npm start`: the product in one process. Prints what a newcomer needs next; ends with exit 1 and the cure when it cannot start. */
 
 /** Requests that run get this long to end when the process is told to stop. */

@@ -28,8 +28,14 @@ const cidrs = (text: string) =>
     .filter((part) => part !== '')
     .flatMap((part) => (part === 'loopback' ? ['127.0.0.0/8', '::1/128'] : [part]))
 
+/** Digits, with or without a fraction: a blank or `0x10` is no number to a person. */
+const number = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/)
+  .transform(Number)
+
 const settings = {
-  FOOTFALL_PORT: { schema: z.coerce.number().int().min(0).max(65_535).default(8000), cure: 'a port from 1 to 65535 (0 = any free one)' },
+  FOOTFALL_PORT: { schema: number.pipe(z.number().int().max(65_535)).default(8000), cure: 'a port from 1 to 65535 (0 = any free one)' },
   FOOTFALL_HOST: { schema: z.string().min(1).default('127.0.0.1'), cure: 'an address to listen on, such as 127.0.0.1 or 0.0.0.0' },
   FOOTFALL_URL: { schema: z.url({ protocol: /^https?$/ }).optional(), cure: 'the public address, such as https://stats.example.com' },
   FOOTFALL_DATA: { schema: z.string().min(1).default('./data'), cure: 'the path of a folder' },
@@ -38,7 +44,7 @@ const settings = {
     schema: z.string().default('loopback').transform(cidrs),
     cure: 'addresses or CIDRs with commas between them, such as 127.0.0.1,10.0.0.0/8',
   },
-  FOOTFALL_RATE: { schema: z.coerce.number().min(0).max(1_000_000).default(200), cure: 'hits per second, 0 for no limit' },
+  FOOTFALL_RATE: { schema: number.pipe(z.number().max(1_000_000)).default(200), cure: 'hits per second, 0 for no limit' },
   FOOTFALL_GEO: { schema: z.string().min(1).optional(), cure: 'the path of an .mmdb file' },
   FOOTFALL_LOG: { schema: z.enum(['debug', 'info', 'warn', 'error']).default('info'), cure: 'debug, info, warn or error' },
   FOOTFALL_KEY: { schema: z.string().min(1).optional(), cure: 'a key as `footfall key add` prints it' },

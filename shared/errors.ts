@@ -1,6 +1,6 @@
 /**
- * Every error a person or a client can meet, in one catalogue: status, sentence, cure, and whether the same request
- * may simply be sent again. A handler answers `replyOf(error)`; the trigger asks `retryable`.
+ * Every error a person or a client can meet, in one catalogue: status, sentence, cure, and whether the same request may simply
+ * be sent again (`retryable`, told by Retry-After). A handler answers `replyOf(error)`.
  */
 type Entry = { status: number; error: string; hint: string; retryable?: true }
 
@@ -40,6 +40,7 @@ export const catalogue = {
     status: 429,
     error: 'Too many hits from this network.',
     hint: 'Wait as Retry-After says, or send with a write key; FOOTFALL_RATE sets the limit.',
+    retryable: true,
   },
   'bad-query': { status: 400, error: 'The query cannot be understood.', hint: 'See docs/api.md for the shape of a query.' },
   'not-yet': { status: 400, error: 'This is not built yet.', hint: 'It comes with a later version; see CHANGELOG.md.' },
@@ -122,7 +123,7 @@ export class FootfallError extends Error {
     this.status = entry.status
     this.hint = options.hint ?? entry.hint
     this.retryable = entry.retryable ?? false
-    this.retryAfterS = options.retryAfterS ?? (entry.status === 503 || entry.status === 429 ? 1 : undefined)
+    this.retryAfterS = options.retryAfterS ?? (this.retryable ? 1 : undefined)
   }
 }
 

@@ -3,7 +3,7 @@ import { clientAddress, createCidrs, networkOf, parseAddress } from '#shared/hit
 import type { ResolvedHit } from '#shared/hit/batch.ts'
 import { agentHash, clientHash, firstDayOf, userHash } from '#shared/hit/identity.ts'
 import type { ParsedHit } from '#shared/hit/parse.ts'
-import { createRecent, recall } from '#shared/hit/recent.ts'
+import { createRecent, recall } from '#shared/recent.ts'
 import type { Device, Place, RefusalReason } from '#shared/hit/record.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import type { KnownSalts } from '#shared/site/salt-cache.ts'

@@ -135,11 +135,12 @@ export const createHandler = (ports: Ports): Handler => {
   const eventOf = ({ read, config, flags }: Item, position: Position, state: VisitState): EventRecord => {
     if ('dead' in read) return deadEvent(read.dead, position)
     if (!isHits(read)) return refusalsEvent(read, position)
-    if (!config || !flags) return deadEvent('unknown-config', position)
+    const whole = { site: read.site, hits: read.ev.length }
+    if (!config || !flags) return deadEvent('unknown-config', position, whole)
     try {
       return hitsEvent(read, flags, position, config, state)
     } catch {
-      return deadEvent('unusable', position) // the step is pure: it would fail on this record for ever, and costs only it
+      return deadEvent('unusable', position, whole) // the step is pure: it would fail on this record for ever, and costs only it
     }
   }
 

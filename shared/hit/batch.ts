@@ -78,13 +78,13 @@ const groupOf = (h: ResolvedHit): string =>
     h.dev.type,
   ].join('\0')
 
-/** Longest text a hit can become in a record, by its limits with every character escaped, stays far under the record's. */
+/** One hit alone fits: its limits see to that. The rest of a record takes a few hundred bytes. */
 const splitByLimits = (first: ResolvedHit, hits: RecordHit[]): string[] => {
   const records: string[] = []
   let from = 0
   let bytes = 0
   for (let i = 0; i < hits.length; i++) {
-    const size = JSON.stringify(hits[i]).length
+    const size = Buffer.byteLength(JSON.stringify(hits[i]))
     if (i > from && (i - from >= recordLimits.hits || bytes + size > recordLimits.bytes)) {
       records.push(JSON.stringify(recordOf(first, hits.slice(from, i))))
       from = i

@@ -1,5 +1,6 @@
 import { isbot } from 'isbot'
 import UAParser from 'my-ua-parser'
+import { createRecent } from '../recent.ts'
 import {
   browserMarks,
   headlessMarks,
@@ -12,7 +13,6 @@ import {
   televisionMarks,
   windowsVersions,
 } from './agents.ts'
-import { createRecent } from './recent.ts'
 import type { Device, DeviceType } from './record.ts'
 
 /**

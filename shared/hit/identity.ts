@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { type Day, isoDay, utcOf } from '../site/zone.ts'
-import { createRecent, recall } from './recent.ts'
+import { createRecent, recall } from '../recent.ts'
+import type { Day } from '../site/zone.ts'
 
 /**
  * Who a visitor is, without keeping who he is (data.md §15): 48 bits of a keyed hash. The key stands before the message in
@@ -11,8 +11,11 @@ const hashDigits = 12
 
 const keyed = (key: string, ...parts: string[]): string => hash('sha256', `${key}\0${parts.join('\0')}`, 'hex').slice(0, hashDigits)
 
-/** Cookie mode: the first-party id under the site's own key. */
-export const clientHash = (siteKey: string, site: string, client: string): string => keyed(siteKey, 'client', site, client)
+const clients = createRecent<string>(40_000)
+
+/** Cookie mode: the first-party id under the site's own key. Remembered: a visitor's hits come one after the other. */
+export const clientHash = (siteKey: string, site: string, client: string): string =>
+  recall(clients, `${siteKey} ${site} ${client}`, 500, () => keyed(siteKey, 'client', site, client))
 
 /** Cookieless: address and agent under the salt of the site-local date of the hit. */
 export const agentHash = (salt: Buffer, site: string, address: string, agent: string): string =>
@@ -21,17 +24,22 @@ export const agentHash = (salt: Buffer, site: string, address: string, agent: st
 /** The site's own id of a signed-in person, stored only so. */
 export const userHash = (siteKey: string, site: string, user: string): string => keyed(siteKey, 'user', site, user)
 
-const firstDayForm = /\.(\d{8})$/
-const firstDays = createRecent<Day | 0>(4_000)
+const firstDayForm = /\.(\d{4})(\d\d)(\d\d)$/
 
-/** 0 = no date of the calendar. */
-const readDay = (digits: string): Day | 0 => {
-  const day = Number(digits)
-  return isoDay(day).replaceAll('-', '') === digits && utcOf(day) > 0 ? day : 0
-}
+const daysOf = (year: number, month: number): number =>
+  month === 2
+    ? year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+      ? 29
+      : 28
+    : month === 4 || month === 6 || month === 9 || month === 11
+      ? 30
+      : 31
 
 /** The first day ever, as the cookie value `<random>.<first day>` carries it; `undefined` for ids of another form. */
 export const firstDayOf = (client: string): Day | undefined => {
-  const digits = firstDayForm.exec(client)?.[1]
-  return digits === undefined ? undefined : recall(firstDays, digits, 8, readDay) || undefined
+  const parts = firstDayForm.exec(client)
+  if (!parts) return undefined
+  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])]
+  const isDate = year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month)
+  return isDate ? year * 10_000 + month * 100 + day : undefined
 }

@@ -1,6 +1,6 @@
+import { createRecent, recall } from '../recent.ts'
 import { hostName, siteName } from '../site/domain.ts'
 import { campaignOf } from '../visit/campaign.ts'
-import { createRecent, recall } from './recent.ts'
 import type { Campaign, Props, RefusalReason, Revenue } from './record.ts'
 import { languageTag, screenSize, textLimits } from './text.ts'
 
@@ -18,6 +18,8 @@ export const hitLimits = {
   props: 30,
   propKey: 300,
   propText: 2_000,
+  /** All properties as JSON; more does not fit a record (only a write key can send so much). */
+  propsBytes: 200_000,
   user: 300,
   agent: 512,
   address: 60,
@@ -81,7 +83,8 @@ const keepParams = (path: string, params: URLSearchParams, kept: readonly string
 export const parsePageUrl = (url: string, keptParams: readonly string[] = []): PageUrl | undefined => {
   const parsed = URL.parse(url)
   if (!parsed || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') || parsed.hostname === '') return undefined
-  const path = text(decodePath(parsed.pathname))
+  // A path that cannot be decoded keeps its percent-encoding, which may be longer than what was sent.
+  const path = cut(decodePath(parsed.pathname), hitLimits.url)
   const host = hostName(parsed.hostname)
   if (parsed.search === '') return { host, path }
   const params = parsed.searchParams
@@ -94,7 +97,7 @@ export const parseReferrer = (referrer: string): string | undefined => {
   if (!parsed) return undefined
   const { protocol, hostname, pathname } = parsed
   if (protocol !== 'http:' && protocol !== 'https:' && protocol !== 'android-app:') return undefined
-  return hostname === '' ? undefined : text(`${hostName(hostname.toLowerCase())}${pathname || '/'}`)
+  return hostname === '' ? undefined : cut(`${hostName(hostname.toLowerCase())}${pathname || '/'}`, hitLimits.referrer)
 }
 
 const propValue = (value: unknown): string | number | boolean | undefined => {
@@ -103,7 +106,7 @@ const propValue = (value: unknown): string | number | boolean | undefined => {
   return undefined // null is absent, a list or object is dropped
 }
 
-const parseProps = (value: unknown): Props | undefined | RefusalReason => {
+const parseProps = (value: unknown, trusted: boolean): Props | undefined | RefusalReason => {
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'object' || Array.isArray(value)) return 'malformed'
   const keys = Object.keys(value)
@@ -115,7 +118,7 @@ const parseProps = (value: unknown): Props | undefined | RefusalReason => {
     const kept = propValue((value as Record<string, unknown>)[key])
     if (kept !== undefined) props[text(key)] = kept
   }
-  return props
+  return trusted && Buffer.byteLength(JSON.stringify(props)) > hitLimits.propsBytes ? 'too-long' : props
 }
 
 const amountForm = /^(-?)(\d{1,15})(?:\.(\d{1,4}))?$/
@@ -231,7 +234,7 @@ export const parseHit = (raw: Raw, site: string, context: ParseContext): ParsedH
   if (isReason(t)) return t
   const url = parseUrl(raw, n === 'pageview', context)
   if (isReason(url)) return url
-  const p = parseProps(raw['props'])
+  const p = parseProps(raw['props'], context.trusted)
   if (isReason(p)) return p
   const rev = parseRevenue(raw['revenue'])
   if (isReason(rev)) return rev

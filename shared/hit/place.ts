@@ -1,7 +1,7 @@
 import { Reader, type Response } from 'mmdb-lib'
+import { createRecent } from '../recent.ts'
 import { isPrivate, parseAddress } from './address.ts'
 import { countryName } from './countries.ts'
-import { createRecent } from './recent.ts'
 import type { Place } from './record.ts'
 
 /** Where an address is, from a database in MaxMind's format. The caller reads the file; no address leaves this module. */

@@ -14,7 +14,8 @@ export type RateLimit = {
 
 export const createRateLimit = (rate: number): RateLimit => {
   const buckets = new Map<string, { tokens: number; at: number }>()
-  const full = rate * burstSeconds
+  // A bucket holds at least the one hit that lets the next in.
+  const full = Math.max(1, rate * burstSeconds)
   return {
     take(network, hits, now) {
       if (rate === 0) return 0

@@ -9,6 +9,7 @@ export type LogRecord = { offset: number; time: number; body: string }
 
 export type ReadLimits = {
   records: number
+  /** Characters of all bodies together (bytes, for the ASCII that JSON mostly is). */
   bytes: number
   /** Wait this long for a first record; 0 = answer at once. */
   waitMs: number

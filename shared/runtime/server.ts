@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { FootfallError, replyOf } from '../errors.ts'
 import type { Handler, Reply, Request } from '../handler.ts'
 
@@ -26,6 +26,8 @@ export const limits = {
   headerBytes: 16_384,
   headersMs: 10_000,
   requestMs: 30_000,
+  /** How often slow ones are looked for; Node's 30 s would let them stay twice as long. */
+  checkMs: 2_000,
   /** Longer than the proxy in front keeps a connection idle, else its next request meets a closing socket. */
   keepAliveMs: 75_000,
   connections: 20_000,
@@ -100,7 +102,8 @@ const send = (response: ServerResponse, { status, headers, body }: Reply): Promi
     return writeStream(body, response)
   }
   const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length
-  response.writeHead(status, { ...headers, 'content-length': length })
+  // A 204 has no body, so it says no length either (RFC 9110 §8.6).
+  response.writeHead(status, status === 204 ? headers : { ...headers, 'content-length': length })
   response.end(body)
   return undefined
 }
@@ -138,7 +141,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     /** The answer goes out at once, the rest of the body is not waited for. */
     const refuse = () => {
       refused = true
-      response.writeHead(tooLarge.status, { ...tooLarge.headers, connection: 'close', 'access-control-allow-origin': '*' })
+      response.writeHead(tooLarge.status, { ...tooLarge.headers, connection: 'close' })
       response.end(tooLarge.body, () => message.destroy())
     }
     if (Number(message.headers['content-length'] ?? 0) > limit) return refuse()
@@ -163,10 +166,17 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
       headersTimeout: limits.headersMs,
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: limits.checkMs,
       joinDuplicateHeaders: true,
     },
     take,
   )
+  // Node counts a connection on which nothing was ever sent as busy; browsers and proxies keep such spares.
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
   server.maxConnections = limits.connections
   await listen(server, options)
 
@@ -180,17 +190,39 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
         resolve()
       })
       server.closeIdleConnections()
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     })
     return closed
   }
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-const listen = (server: Server, { host, port }: ServeOptions): Promise<void> =>
+/** What the system says when an address cannot be listened on, as one of ours. */
+const listenError = (cause: NodeJS.ErrnoException, { host, port }: ServeOptions): unknown => {
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return new FootfallError('port-taken', { detail: `It is ${port}.`, cause })
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new FootfallError('bad-setting', {
+        detail: `FOOTFALL_HOST is ${JSON.stringify(host)}.`,
+        hint: 'Set FOOTFALL_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0.',
+        cause,
+      })
+    case 'EACCES':
+      return new FootfallError('bad-setting', {
+        detail: `FOOTFALL_PORT is ${port}.`,
+        hint: 'Ports below 1024 need rights; set FOOTFALL_PORT to a higher one.',
+        cause,
+      })
+    default:
+      return cause
+  }
+}
+
+const listen = (server: Server, options: ServeOptions): Promise<void> =>
   new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const taken = cause.code === 'EADDRINUSE'
-      reject(taken ? new FootfallError('port-taken', { detail: `It is ${port}.`, cause }) : cause)
-    })
-    server.listen(port, host, () => resolve())
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, options)))
+    server.listen(options.port, options.host, () => resolve())
   })

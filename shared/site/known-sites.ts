@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { FootfallError } from '../errors.ts'
 import type { Sites } from '../ports/sites.ts'
+import { createRecent } from '../recent.ts'
 import type { SiteConfig } from './config.ts'
 
 /**
@@ -25,21 +26,17 @@ const heldLimit = 20_000
 const listMs = 5_000
 
 export const createKnownSites = (sites: Sites, clock: Clock): KnownSites => {
-  const newest = new Map<string, { config: SiteConfig | undefined; at: number }>()
-  const versions = new Map<string, SiteConfig>()
+  // Asking for many sites that do not exist must not drop what carries the others over an outage.
+  const newest = createRecent<{ config: SiteConfig | undefined; at: number }>(heldLimit)
+  const versions = createRecent<SiteConfig>(heldLimit)
   let listed: { origins: ReadonlySet<string>; at: number } | undefined
-
-  const put = <K, V>(map: Map<K, V>, key: K, value: V) => {
-    if (map.size >= heldLimit) map.clear()
-    map.set(key, value)
-  }
 
   const fetchNewest = async (site: string, now: number): Promise<SiteConfig | undefined> => {
     const held = newest.get(site)
     try {
       const found = await sites.find(site)
       const config = found?.removed ? undefined : found
-      put(newest, site, { config, at: now })
+      newest.set(site, { config, at: now })
       return config
     } catch (cause) {
       if (held && now - held.at < staleMs) return held.config
@@ -70,7 +67,7 @@ export const createKnownSites = (sites: Sites, clock: Clock): KnownSites => {
       if (held) return held
       return sites.at(site, version).then(
         (config) => {
-          if (config) put(versions, name, config)
+          if (config) versions.set(name, config)
           return config
         },
         (cause) => {

@@ -25,7 +25,7 @@ export const acceptEvents = (records: readonly LogRecord[], lastSrc: number | un
   for (const { offset, body } of records) {
     const event = parse(body)
     if (event?.at !== offset) continue
-    if (last !== undefined && event.src !== last + 1 && event.src !== last + event.n.lost)
+    if (last !== undefined && event.src !== last + Math.max(1, event.n.lost))
       throw new FootfallError('partition-stopped', { detail: `Event ${offset} is about hit record ${event.src}, after ${last}.` })
     last = event.src
     accepted.push({ offset, event })

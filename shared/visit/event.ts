@@ -1,4 +1,3 @@
-import { createRecent } from '../hit/recent.ts'
 import type { Props, RefusalReason, Revenue } from '../hit/record.ts'
 
 /**
@@ -120,24 +119,16 @@ export type EventRecord = {
 }
 
 const texts = new WeakMap<Session, string>()
-const recent = createRecent<Session>(20_000)
 
-/**
- * A session as JSON. It goes into the event and into the state, and comes back with the visitor's next hit: it is written and read
- * once. (Sessions are never changed, only replaced.)
- */
+/** A session as JSON. It goes into the event and into the state: it is written once. (Sessions are never changed, only replaced.) */
 export const sessionText = (s: Session): string => {
   let text = texts.get(s)
   if (text === undefined) {
     text = JSON.stringify(s)
     texts.set(s, text)
-    recent.set(text, s)
   }
   return text
 }
-
-/** The session of a text that `sessionText` has written. */
-export const sessionOf = (text: string): Session => recent.get(text) ?? (JSON.parse(text) as Session)
 
 const touchText = ({ s, ...rest }: Touch): string => `${JSON.stringify(rest).slice(0, -1)},"s":${sessionText(s)}}`
 

@@ -1,5 +1,5 @@
 import type { EnrichChange, EnrichState, HitId, ImportSource, SessionKey } from '../ports/sessions.ts'
-import { type EventRecord, type Session, sessionOf, sessionText } from './event.ts'
+import { type EventRecord, type Session, sessionText } from './event.ts'
 
 /**
  * enrich's state during one batch: what was loaded, what the batch's own events have made of it. `applyEvent` is the only
@@ -36,7 +36,7 @@ export const loadedState = (
   const state = emptyState()
   asked.sessions.forEach(({ site, key }, i) => {
     const held = loaded.sessions[i]
-    if (held) state.sessions.set(nameOf(site, key), { s: sessionOf(held.state), lt: held.lt })
+    if (held) state.sessions.set(nameOf(site, key), { s: JSON.parse(held.state), lt: held.lt })
   })
   asked.ids.forEach(({ site, id }, i) => {
     const lt = loaded.ids[i]

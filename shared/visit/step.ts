@@ -50,14 +50,14 @@ export const refusalsEvent = ({ site, led, hour }: RefusalsRecord, { src, at, lt
   return { v: 1, src, at, lt, site, n: { ...emptySums(hour), received, refused: led }, x: [] }
 }
 
-/** The event of a record that cannot be used. It cannot say of how many hits, so it counts as one. */
-export const deadEvent = (reason: DeadReason, { src, at, lt, time }: Position): EventRecord => ({
+/** The event of a record that cannot be used; what cannot be read cannot say whose it is and of how many hits: it counts as one. */
+export const deadEvent = (reason: DeadReason, { src, at, lt, time }: Position, { site, hits } = { site: '', hits: 1 }): EventRecord => ({
   v: 1,
   src,
   at,
   lt,
-  site: '',
-  n: { ...emptySums(time), received: 1, dead: 1 },
+  site,
+  n: { ...emptySums(time), received: hits, dead: hits },
   x: [],
   dead: reason,
 })
@@ -74,7 +74,8 @@ export const lostEvent = (lost: number, { src, at, lt, time }: Position): EventR
   dead: 'lost',
 })
 
-type Lane = { key: string; from: string | undefined; current: Session | undefined }
+/** `moving`: the session was found under yesterday's key, which it leaves with the first hit that continues it. */
+type Lane = { key: string; from: string | undefined; moving: boolean; current: Session | undefined }
 
 /** What one record has made so far. */
 type Progress = {
@@ -104,7 +105,7 @@ const laneOf = (progress: Progress, isFlagged: boolean): Lane => {
   if (known) return known
   const own = heldSession(progress, key)
   const before = own || vprev === undefined ? undefined : heldSession(progress, keyFor(vprev))
-  const lane: Lane = { key, from: before && keyFor(vprev!), current: own ?? before }
+  const lane: Lane = { key, from: before && keyFor(vprev!), moving: before !== undefined, current: own ?? before }
   progress.lanes.set(key, lane)
   return lane
 }
@@ -146,17 +147,13 @@ const touch = (progress: Progress, lane: Lane, s: Session, hit: EventHit, mark: 
   if (existing) {
     existing.s = s
     existing.h.push(hit)
-  } else progress.touches.push({ key: lane.key, ...mark, s, h: [hit] })
-  if (!mark.side) lane.current = s
-}
-
-/** The session moves away from yesterday's hash with the first entry that becomes state. */
-const markMoved = ({ touches, lanes }: Progress): void => {
-  for (const { key, from, current } of lanes.values()) {
-    if (from === undefined) continue
-    const moved = touches.find((t) => t.key === key && !t.side && t.s.id === current?.id)
-    if (moved && !moved.opened) moved.from = from
+  } else {
+    const moves = lane.moving && !mark.opened
+    progress.touches.push({ key: lane.key, from: moves ? lane.from : undefined, ...mark, s, h: [hit] })
   }
+  if (mark.side) return
+  lane.current = s
+  lane.moving = false
 }
 
 const newSessionId = ({ position: { partition, src }, touches }: Progress): string =>
@@ -219,7 +216,6 @@ export const hitsEvent = (record: HitsRecord, flags: Flags, position: Position, 
     if (hit.n === 'engagement') takeEngagement(progress, hit, flag)
     else takeHit(progress, hit, flag)
   }
-  markMoved(progress)
   const { src, at, lt } = position
   const event: EventRecord = { v: 1, src, at, lt, site: record.site, cfg: record.cfg, sh: record.sh, n: progress.sums, x: progress.touches }
   if (progress.ids.length > 0) event.ids = progress.ids

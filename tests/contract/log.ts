@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Clock } from '#shared/clock.ts'
 import type { LogReader, LogTrimmer, LogWriter } from '#shared/ports/log.ts'
 
-/** What every log engine must do. An engine's test calls it with a way to open an empty log; `settle` waits for what is under way. */
+/** What every log engine must do. An engine's test calls it with a way to open an empty log. */
 export type LogUnderTest = {
   log: LogReader & LogWriter & LogTrimmer
   clock: Clock & { advance(ms: number): void }

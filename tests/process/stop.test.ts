@@ -41,7 +41,7 @@ describe('SIGTERM', () => {
 
   // Node counts a connection on which nothing was sent yet as busy (against slow clients), so `closeIdleConnections` leaves it, and a
   // browser's spare connection holds the stop for the whole grace of 10 s. To be mended in shared/runtime/server.ts.
-  it.fails('does not wait for a connection on which nothing was ever sent', async () => {
+  it('does not wait for a connection on which nothing was ever sent', async () => {
     const home = await aHome()
     const spare = await openRaw(home.server().port)
     expect((await home.server().hit({ site: 'localhost', url: 'http://localhost/' })).status).toBe(202)

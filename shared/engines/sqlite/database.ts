@@ -9,6 +9,8 @@ import { type ErrorCode, FootfallError } from '../../errors.ts'
 
 export type FileFormat = {
   name: 'log' | 'state' | 'site'
+  /** Marks the file, so that another program's file, or one of ours under a wrong name, is refused. */
+  applicationId: number
   /** FULL: a commit is on the disk before it answers. NORMAL: the last commits may be lost at a power cut, never torn. */
   synchronous: 'FULL' | 'NORMAL'
   /** SQL of each format version, in order; the file's `user_version` says how many it has had. */
@@ -23,15 +25,14 @@ export type FileFormat = {
 
 export type OpenOptions = { path: string; readOnly?: boolean }
 
-/** "Foot" in ASCII: marks our files, so that another program's file is refused. */
-const applicationId = 0x466f6f74
-
 /** SQLite's primary result codes that have a name of their own in our catalogue. */
+export const sqliteBusy = 5
 const sqliteFull = 13
 const sqliteCorrupt = 11
 const sqliteNotADatabase = 26
 
-const primaryCode = (error: unknown): number =>
+/** The driver's primary result code of an exception; 0 when it is none of the driver's. */
+export const primaryCode = (error: unknown): number =>
   typeof (error as { errcode?: unknown })?.errcode === 'number' ? (error as { errcode: number }).errcode & 0xff : 0
 
 /** A driver's exception as one of ours: full disk, damaged file, else `fallback`. */
@@ -46,11 +47,15 @@ export const storeError = (cause: unknown, fallback: ErrorCode): FootfallError =
 const readNumber = (db: DatabaseSync, pragma: string): number =>
   Object.values(db.prepare(`PRAGMA ${pragma}`).get() as Record<string, number>)[0]!
 
+/** True for a file in which nothing was ever made. */
+const isEmpty = (db: DatabaseSync): boolean => db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined
+
 const checkStamp = (db: DatabaseSync, format: FileFormat, path: string): number => {
   const id = readNumber(db, 'application_id')
   const version = readNumber(db, 'user_version')
-  if (id !== applicationId && (id !== 0 || version !== 0))
-    throw new FootfallError('damaged-file', { detail: `${path} is no Footfall file.` })
+  const isNew = id === 0 && version === 0 && isEmpty(db)
+  if (id !== format.applicationId && !isNew)
+    throw new FootfallError('damaged-file', { detail: `${path} is not Footfall's ${format.name}.db.` })
   if (version > format.migrations.length)
     throw new FootfallError('newer-format', { detail: `${path} has format ${version}, this version knows ${format.migrations.length}.` })
   return version
@@ -61,7 +66,7 @@ const migrate = (db: DatabaseSync, format: FileFormat, version: number) => {
   for (let i = version; i < format.migrations.length; i++)
     inTransaction(db, () => {
       db.exec(format.migrations[i]!)
-      db.exec(`PRAGMA user_version = ${i + 1}; PRAGMA application_id = ${applicationId}`)
+      db.exec(`PRAGMA user_version = ${i + 1}; PRAGMA application_id = ${format.applicationId}`)
     })
 }
 

@@ -1,11 +1,11 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../clock.ts'
 import { FootfallError } from '../../errors.ts'
 import type { LogReader, LogTrimmer, LogWriter, Topic } from '../../ports/log.ts'
 import { createBus } from './bus.ts'
-import { openDatabase } from './database.ts'
+import { openDatabase, primaryCode, sqliteBusy } from './database.ts'
 import { type FileName, formats, pathOf } from './formats.ts'
 import { createLeases } from './leases.ts'
 import { createLogFile, createLogReader, createLogWriter } from './log.ts'
@@ -13,10 +13,17 @@ import { createMemtables } from './memtables.ts'
 import { createSessions } from './sessions.ts'
 import { createSites } from './sites.ts'
 
+/** Node's own recursive mkdir never ends where a parent exists and refuses (seen below /proc). */
+const makeFolder = (folder: string): void => {
+  if (existsSync(folder)) return
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder))
+  mkdirSync(folder, { mode: 0o700 })
+}
+
 /** Makes the folder where it is missing. Throws `not-a-folder` when it cannot be written to. */
 export const prepareFolder = (folder: string): void => {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     accessSync(folder, constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new FootfallError('not-a-folder', { detail: `It is ${folder}.`, cause })
@@ -33,7 +40,9 @@ export const lockFolder = (folder: string): (() => void) => {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
   } catch (cause) {
     db.close()
-    throw new FootfallError('folder-in-use', { detail: `It is ${folder}.`, cause })
+    if (primaryCode(cause) === sqliteBusy) throw new FootfallError('folder-in-use', { detail: `It is ${folder}.`, cause })
+    const hint = 'It holds nothing: remove it while no server runs, and start again.'
+    throw new FootfallError('damaged-file', { detail: `${join(folder, 'lock.db')} cannot be locked.`, hint, cause })
   }
   let held = true
   return () => {

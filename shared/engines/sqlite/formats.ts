@@ -10,15 +10,31 @@ import { siteTables } from './sites.ts'
  * and secrets, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
  */
 export const formats = {
-  log: { name: 'log', synchronous: 'FULL', cacheKib: 8_192, checkpointPages: 4_000, migrations: [topicTables('hits')] },
+  log: {
+    name: 'log',
+    applicationId: 0x46466c67,
+    synchronous: 'FULL',
+    cacheKib: 8_192,
+    checkpointPages: 4_000,
+    migrations: [topicTables('hits')],
+  },
   state: {
     name: 'state',
+    applicationId: 0x46467374,
     synchronous: 'NORMAL',
     cacheKib: 65_536,
     checkpointPages: 8_000,
     migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables],
   },
-  site: { name: 'site', synchronous: 'FULL', cacheKib: 2_048, checkpointPages: 1_000, secureDelete: true, migrations: [siteTables] },
+  site: {
+    name: 'site',
+    applicationId: 0x46467369,
+    synchronous: 'FULL',
+    cacheKib: 2_048,
+    checkpointPages: 1_000,
+    secureDelete: true,
+    migrations: [siteTables],
+  },
 } as const satisfies Record<string, FileFormat>
 
 export type FileName = keyof typeof formats

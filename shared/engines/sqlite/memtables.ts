@@ -26,7 +26,9 @@ const prepare = (db: DatabaseSync) => ({
   blocks: db.prepare('SELECT site, day, "from", "to", rows, body FROM block WHERE part = ? AND site = ? AND day BETWEEN ? AND ?'),
   firstDay: db.prepare('SELECT day FROM block WHERE part = ? AND site = ? AND day > 0 ORDER BY day LIMIT 1'),
   lastDay: db.prepare('SELECT day FROM block WHERE part = ? AND site = ? AND day > 0 ORDER BY day DESC LIMIT 1'),
-  putSeen: db.prepare('INSERT INTO seen (part, site, vis, t) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET t = max(t, excluded.t)'),
+  // A whole list at a time: a statement run for each costs twice as much.
+  putSeen: db.prepare(`INSERT INTO seen (part, site, vis, t) SELECT ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+    ON CONFLICT DO UPDATE SET t = max(t, excluded.t)`),
   putMinute: db.prepare(`INSERT INTO minute (part, site, minute, pageviews, events, visits) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET pageviews = pageviews + excluded.pageviews, events = events + excluded.events, visits = visits + excluded.visits`),
   visitors: db.prepare('SELECT count(*) AS n FROM seen WHERE part = ? AND site = ? AND t > ?'),
@@ -55,7 +57,7 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
           if (moved.changes === 0) return 'stale'
           for (const b of blocks) sql.putBlock.run(partition, b.site, b.day, b.from, b.to, b.rows, b.body)
           for (const m of minutes) sql.putMinute.run(partition, m.site, m.minute, m.pageviews, m.events, m.visits)
-          for (const { site, vis, t } of seen) sql.putSeen.run(partition, site, vis, t)
+          if (seen.length > 0) sql.putSeen.run(partition, JSON.stringify(seen.map(({ site, vis, t }) => [site, vis, t])))
           return 'done'
         }),
       ),

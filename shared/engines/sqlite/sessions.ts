@@ -1,6 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../../clock.ts'
-import type { EnrichChange, EnrichFence, EnrichState, HeldSession, Sessions } from '../../ports/sessions.ts'
+import type {
+  EnrichChange,
+  EnrichFence,
+  EnrichState,
+  HeldSession,
+  HitId,
+  ImportSource,
+  SessionKey,
+  Sessions,
+} from '../../ports/sessions.ts'
 import { guarded, inSnapshot, inTransaction } from './database.ts'
 
 /**
@@ -17,7 +26,7 @@ export const sessionTables = `
 `
 
 /** Changes held in memory at the most before they are written, whatever the time. */
-const heldLimit = 20_000
+export const heldLimit = 60_000
 
 const prepare = (db: DatabaseSync) => ({
   fence: db.prepare('SELECT gen, topic, next, ev, logTime, mode FROM enrich_fence WHERE part = ?'),
@@ -25,13 +34,15 @@ const prepare = (db: DatabaseSync) => ({
     'INSERT INTO enrich_fence (part, gen, topic, next, ev, logTime, mode) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   ),
   putFence: db.prepare('UPDATE enrich_fence SET gen = ?, topic = ?, next = ?, ev = ?, logTime = ?, mode = ? WHERE part = ?'),
-  session: db.prepare('SELECT state, lt FROM sess WHERE part = ? AND site = ? AND key = ?'),
+  // Whole lists at a time: a statement run for each of them costs three times as much.
+  sessions: db.prepare('SELECT key, state, lt FROM sess WHERE part = ? AND site = ? AND key IN (SELECT value FROM json_each(?))'),
   putSession: db.prepare(
     'INSERT INTO sess (part, site, key, lt, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lt = excluded.lt, state = excluded.state',
   ),
   dropSession: db.prepare('DELETE FROM sess WHERE part = ? AND site = ? AND key = ?'),
-  id: db.prepare('SELECT lt FROM ids WHERE part = ? AND site = ? AND id = ?'),
-  putId: db.prepare('INSERT INTO ids (part, site, id, lt) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET lt = excluded.lt'),
+  ids: db.prepare('SELECT id AS key, lt AS value FROM ids WHERE part = ? AND site = ? AND id IN (SELECT value FROM json_each(?))'),
+  putIds: db.prepare(`INSERT INTO ids (part, site, id, lt) SELECT ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+    ON CONFLICT DO UPDATE SET lt = excluded.lt`),
   dropId: db.prepare('DELETE FROM ids WHERE part = ? AND site = ? AND id = ?'),
   line: db.prepare('SELECT line FROM imp WHERE part = ? AND site = ? AND source = ?'),
   putLine: db.prepare('INSERT INTO imp (part, site, source, line) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET line = excluded.line'),
@@ -79,7 +90,7 @@ const writeHeld = (sql: Sql, partition: number, { fence: f, sessions, ids, lines
     if (held) sql.putSession.run(partition, site, key, held.lt, held.state)
     else sql.dropSession.run(partition, site, key)
   }
-  for (const [name, lt] of ids) sql.putId.run(partition, ...splitName(name), lt)
+  if (ids.size > 0) sql.putIds.run(partition, JSON.stringify(Array.from(ids, ([name, lt]) => [...splitName(name), lt])))
   for (const [name, line] of lines) sql.putLine.run(partition, ...splitName(name), line)
   sql.putFence.run(f.gen, f.topic, f.next, f.ev, f.logTime, f.mode, partition)
 }
@@ -95,8 +106,8 @@ const holdChange = (held: Held, change: EnrichChange) => {
 export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number): Sessions & { flush(): void } => {
   const sql = prepare(db)
   const partitions = new Map<number, Held>()
-  /** Sessions of the last flush: written, and likely to be asked for again. */
-  const written = new Map<number, Held['sessions']>()
+  /** A read cache: sessions of the last flush, which are likely to be asked for again. */
+  const readAgain = new Map<number, Held['sessions']>()
   const sweepSessions = createSweep(sql.someSessions, sql.dropSession)
   const sweepIds = createSweep(sql.someIds, sql.dropId)
 
@@ -108,18 +119,61 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
     if (!held) return
     // Written, or lost together with its fence: from here on what the file says stands.
     partitions.delete(partition)
-    written.delete(partition)
+    readAgain.delete(partition)
     inTransaction(db, () => writeHeld(sql, partition, held))
-    if (flushMs > 0) written.set(partition, held.sessions)
+    if (flushMs > 0) readAgain.set(partition, held.sessions)
   }
 
   const isDue = ({ since, sessions, ids }: Held) => clock.now() - since >= flushMs || sessions.size + ids.size >= heldLimit
 
-  const sessionOf = (partition: number, held: Held | undefined, site: string, key: string): HeldSession | undefined => {
-    const name = nameOf(site, key)
-    const found = held?.sessions.get(name) ?? (held?.sessions.has(name) ? null : written.get(partition)?.get(name))
-    return found === undefined ? (sql.session.get(partition, site, key) as HeldSession | undefined) : (found ?? undefined)
+  /** What is not held in memory is asked of the file, all of a site at once. Answers in the order of the names. */
+  const loadAll = <Value>(
+    names: readonly string[],
+    inMemory: (name: string) => Value | null | undefined,
+    ask: (site: string, keys: string) => { key: string; value: Value }[],
+  ): (Value | undefined)[] => {
+    const known = names.map(inMemory)
+    const missing = new Map<string, string[]>()
+    for (const [i, name] of names.entries()) {
+      if (known[i] !== undefined) continue
+      const [site, key] = splitName(name)
+      const keys = missing.get(site)
+      if (keys) keys.push(key)
+      else missing.set(site, [key])
+    }
+    const found = new Map<string, Value>()
+    for (const [site, keys] of missing) for (const { key, value } of ask(site, JSON.stringify(keys))) found.set(nameOf(site, key), value)
+    return known.map((value, i) => (value === undefined ? found.get(names[i]!) : (value ?? undefined)))
   }
+
+  const loadSessions = (partition: number, held: Held | undefined, wanted: readonly SessionKey[]) => {
+    const again = readAgain.get(partition)
+    return loadAll<HeldSession>(
+      wanted.map(({ site, key }) => nameOf(site, key)),
+      (name) => {
+        const now = held?.sessions.get(name)
+        return now === undefined ? again?.get(name) : now
+      },
+      (site, keys) =>
+        (sql.sessions.all(partition, site, keys) as (HeldSession & { key: string })[]).map(({ key, state, lt }) => ({
+          key,
+          value: { state, lt },
+        })),
+    )
+  }
+
+  const loadIds = (partition: number, held: Held | undefined, wanted: readonly HitId[]) =>
+    loadAll<number>(
+      wanted.map(({ site, id }) => nameOf(site, id)),
+      (name) => held?.ids.get(name),
+      (site, ids) => sql.ids.all(partition, site, ids) as { key: string; value: number }[],
+    )
+
+  const loadLines = (partition: number, held: Held | undefined, wanted: readonly ImportSource[]): (number | undefined)[] =>
+    wanted.map(
+      ({ site, source }) =>
+        held?.lines.get(nameOf(site, source)) ?? (sql.line.get(partition, site, source) as { line: number } | undefined)?.line,
+    )
 
   return {
     load: (partition, sessions, ids, sources) =>
@@ -128,14 +182,9 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
           const held = partitions.get(partition)
           return {
             fence: fenceOf(partition),
-            sessions: sessions.map(({ site, key }) => sessionOf(partition, held, site, key)),
-            ids: ids.map(
-              ({ site, id }) => held?.ids.get(nameOf(site, id)) ?? (sql.id.get(partition, site, id) as { lt: number } | undefined)?.lt,
-            ),
-            lines: sources.map(
-              ({ site, source }) =>
-                held?.lines.get(nameOf(site, source)) ?? (sql.line.get(partition, site, source) as { line: number } | undefined)?.line,
-            ),
+            sessions: loadSessions(partition, held, sessions),
+            ids: loadIds(partition, held, ids),
+            lines: loadLines(partition, held, sources),
           }
         }),
       ),
@@ -158,6 +207,7 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
     sweep: (partition, { sessionsBefore, idsBefore }, limit) =>
       guarded(() => {
         flushPartition(partition)
+        readAgain.delete(partition)
         return inTransaction(db, () => sweepIds(partition, idsBefore, limit) + sweepSessions(partition, sessionsBefore, limit))
       }),
     flush() {
