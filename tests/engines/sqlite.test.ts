@@ -10,6 +10,7 @@ import { lockFolder, type OpenFolder, openFolder, prepareFolder } from '#shared/
 import { formats } from '#shared/engines/sqlite/formats.ts'
 import type { LogFile } from '#shared/engines/sqlite/log.ts'
 import { createThreadWriter, serveThreadWriter } from '#shared/engines/sqlite/log-thread.ts'
+import { heldLimit } from '#shared/engines/sqlite/sessions.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { EnrichChange, EnrichFence } from '#shared/ports/sessions.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
