@@ -182,7 +182,7 @@ describe('it does not start, and says the cure', () => {
     const db = new DatabaseSync(join(data, 'log.db'))
     db.exec('PRAGMA application_id = 7; CREATE TABLE theirs (x)')
     db.close()
-    expectRefusal(await runToEnd({ data, port: await freePort() }), 'log.db is no Footfall file', 'Restore')
+    expectRefusal(await runToEnd({ data, port: await freePort() }), "log.db is not Footfall's log.db", 'Restore')
   }, 30_000)
 
   it('where the folder is a file, lies below one, or cannot be made', async () => {

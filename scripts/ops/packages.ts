@@ -1,0 +1,22 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+/**
+ * Debian packages that tests need, installed where the machine lacks them. Only on a Debian-like machine and as root; elsewhere the
+ * tests that need them are skipped by name (with CI=true that is a failure).
+ */
+const packages: Readonly<Record<string, string>> = { strace: '/usr/bin/strace' }
+
+const run = (...args: string[]): boolean =>
+  spawnSync('apt-get', args, { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0
+
+/** Installs what is missing; says what it could not. */
+export const ensurePackages = (): void => {
+  const missing = Object.keys(packages).filter((name) => !existsSync(packages[name]!))
+  if (missing.length === 0) return
+  process.stderr.write(`footfall: installing ${missing.join(', ')} for the tests …\n`)
+  const isPossible = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
+  const isDone = isPossible && run('update', '-q') && run('install', '-q', '-y', '--no-install-recommends', ...missing)
+  if (!isDone)
+    process.stderr.write(`footfall: ${missing.join(', ')} could not be installed; install it, or run the tests as root on Debian.\n`)
+}
