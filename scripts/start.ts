@@ -3,6 +3,7 @@ import { FootfallError } from '#shared/errors.ts'
 import type { Handler } from '#shared/handler.ts'
 import { type Embedded, startEmbedded } from '#shared/runtime/embedded.ts'
 import { createLogger, type Logger } from '#shared/runtime/log.ts'
+import { maxBodyBytes } from '#shared/runtime/routes.ts'
 import { type Served, serve } from '#shared/runtime/server.ts'
 
 // What lies in the data folder is its owner's alone.
@@ -12,7 +13,6 @@ process.umask(0o077)
 
 /** Requests that run get this long to end when the process is told to stop. */
 const graceMs = 10_000
-const bodyBytes = 1_048_576
 
 /** Asks the functions with the installation key; what is not a 2xx is thrown. */
 const ask = async <T>(embedded: Embedded, method: string, path: string, body?: unknown): Promise<T> => {
@@ -47,7 +47,7 @@ const listen = (config: Config, logger: Logger, handlerOf: () => Handler | undef
     handler: (request) => handlerOf()?.(request) ?? Promise.reject(new FootfallError('starting')),
     host: config.host,
     port: config.port,
-    maxBodyBytes: () => bodyBytes,
+    maxBodyBytes,
     onError: (error, { method, path }) => logger.error({ err: error, method, path }, 'a request failed'),
   })
 
@@ -67,9 +67,14 @@ const run = async (): Promise<void> => {
     if (isStopping) process.exit(1) // asked twice: what is answered is durable anyway
     isStopping = true
     logger.info({ signal }, 'stopping')
-    await served.close(graceMs)
-    await embedded.close()
-    process.exit(0)
+    try {
+      await served.close(graceMs)
+      await embedded.close()
+      process.exit(0)
+    } catch (error) {
+      logger.error({ err: error }, 'the end was not clean; what was answered is durable, the next start goes on from the log')
+      process.exit(1)
+    }
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
   process.stdout.write(await welcome(embedded, config.url))

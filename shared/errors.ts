@@ -42,7 +42,7 @@ export const catalogue = {
     hint: 'Wait as Retry-After says, or send with a write key; FOOTFALL_RATE sets the limit.',
     retryable: true,
   },
-  'bad-query': { status: 400, error: 'The query cannot be understood.', hint: 'See docs/api.md for the shape of a query.' },
+  'bad-query': { status: 400, error: 'The query cannot be understood.', hint: 'See docs/plausible.md for what a query may hold.' },
   'not-yet': { status: 400, error: 'This is not built yet.', hint: 'It comes with a later version; see CHANGELOG.md.' },
   'bad-request': { status: 400, error: 'The request cannot be understood.', hint: 'See docs/api.md for the fields of this path.' },
   conflict: { status: 409, error: 'It was changed by somebody else meanwhile.', hint: 'Read it again and repeat the change.' },
@@ -54,7 +54,7 @@ export const catalogue = {
     hint: 'The request may be sent again with the same ids.',
     retryable: true,
   },
-  'log-full': {
+  'disk-full': {
     status: 503,
     error: 'The disk is full.',
     hint: 'Free disk space; then send the request again with the same ids.',
@@ -79,7 +79,7 @@ export const catalogue = {
   internal: {
     status: 500,
     error: 'Something unforeseen happened.',
-    hint: 'The log of the server has the details under the same call id.',
+    hint: 'The log of the server has the details, at the same time.',
     retryable: true,
   },
   'folder-in-use': {

@@ -29,15 +29,24 @@ export const wire = async (folder: string, part: ThreadPart, clock: Clock, optio
   return openFolder({ folder, writes: writes[part], busName: options.busName, hitsWriter }, clock)
 }
 
-/** Owns log.db in this thread and commits what comes over `port` (the other end is `wire`'s `logThread`). Answers how to end it. */
-export const wireLogThread = async (folder: string, clock: Clock, port: LogPort, busName: string): Promise<() => void> => {
+/**
+ * Owns log.db in this thread and commits what comes over `port` (the other end is `wire`'s `logThread`); `onFailure` is told what fails.
+ * Answers how to end it.
+ */
+export const wireLogThread = async (
+  folder: string,
+  clock: Clock,
+  port: LogPort,
+  busName: string,
+  onFailure: (error: unknown) => void,
+): Promise<() => void> => {
   const { openFile } = await import('./engines/sqlite/folder.ts')
   const { serveThreadWriter } = await import('./engines/sqlite/log-thread.ts')
   const { createLogFile } = await import('./engines/sqlite/log.ts')
   const { createBus } = await import('./engines/sqlite/bus.ts')
   const db = openFile(folder, 'log')
   const bus = createBus(busName)
-  serveThreadWriter(port, createLogFile(db, clock, bus))
+  serveThreadWriter(port, createLogFile(db, clock, bus), onFailure)
   return () => {
     bus.close()
     db.close()
@@ -45,13 +54,17 @@ export const wireLogThread = async (folder: string, clock: Clock, port: LogPort,
 }
 
 /** Puts a staged restore into place; only the holder of the folder may, while nothing of it is open. */
-export const putRestore = async (folder: string): Promise<void> => (await import('./engines/sqlite/backup.ts')).finishRestore(folder)
+export const putRestore = async (folder: string): Promise<void> => {
+  const { finishRestore, forgetReplacedSalts } = await import('./engines/sqlite/backup.ts')
+  finishRestore(folder)
+  forgetReplacedSalts(folder)
+}
 
 /** Copies of the folder: taking one, checking one, staging one for `putRestore`. */
 export const wireBackups = async () => {
-  const { checkBackup, snapshotFolder, stageRestore } = await import('./engines/sqlite/backup.ts')
+  const { checkBackup, keepSalts, snapshotFolder, stageRestore } = await import('./engines/sqlite/backup.ts')
   const { backupOrder, pathOf } = await import('./engines/sqlite/formats.ts')
-  return { checkBackup, snapshotFolder, stageRestore, names: backupOrder, pathOf }
+  return { checkBackup, keepSalts, snapshotFolder, stageRestore, names: backupOrder, pathOf }
 }
 
 /**

@@ -22,7 +22,7 @@ const expected: Record<ErrorCode, readonly [status: number, again?: 'again']> = 
   'site-exists': [409],
   'link-used': [401],
   'log-unavailable': [503, 'again'],
-  'log-full': [503, 'again'],
+  'disk-full': [503, 'again'],
   'store-unavailable': [503, 'again'],
   'no-salt': [503, 'again'],
   starting: [503, 'again'],

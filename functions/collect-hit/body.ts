@@ -16,7 +16,7 @@ const inflateText = async (body: Buffer, limit: number): Promise<string> => {
 /** The body as text. `limit` is in bytes and about the inflated size too, so that a bomb stops where the limit is. */
 export const readText = ({ body, headers }: Request, limit: number): string | Promise<string> => {
   if (body.length > limit) throw new FootfallError('too-large')
-  const encoding = headers['content-encoding'] ?? 'identity'
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
   if (encoding === 'identity' || encoding === '') return body.toString('utf8')
   if (encoding !== 'gzip' && encoding !== 'x-gzip') throw new FootfallError('bad-encoding')
   return inflateText(body, limit)

@@ -9,7 +9,6 @@ import type { Sites } from '#shared/ports/sites.ts'
 import { type SiteConfig, sessionTimeoutLimits } from '#shared/site/config.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
-import { acceptEvents } from '#shared/visit/accept.ts'
 import { type EventRecord, eventText } from '#shared/visit/event.ts'
 import { graceMs } from '#shared/visit/session.ts'
 import { applyEvent, changeOf, emptyState, loadedState, type VisitState } from '#shared/visit/state.ts'
@@ -24,6 +23,7 @@ import {
   refusalsEvent,
   retryHorizonMs,
 } from '#shared/visit/step.ts'
+import { createRestore } from './restore.ts'
 
 /**
  * enrich-session: takes `hits` in order, gives each hit to its visit, appends one event per record to `events`, and only then
@@ -47,6 +47,7 @@ const isHits = (read: Item['read']): read is HitsRecord => 'ev' in read
 export const createHandler = (ports: Ports): Handler => {
   const { log, sessions, clock } = ports
   const sites = createKnownSites(ports.sites, clock)
+  const restore = createRestore(ports)
 
   const prepare = async (record: LogRecord): Promise<Item> => {
     const read = readRecord(record.body)
@@ -54,24 +55,6 @@ export const createHandler = (ports: Ports): Handler => {
     const found = sites.version(read.site, read.cfg)
     const config = found instanceof Promise ? await found : found
     return { record, read, config, flags: config && flagsOf(read, config) }
-  }
-
-  /** Begins with no state: everything that could still matter is folded anew from `events`. */
-  const beginRestore = async (partition: number): Promise<EnrichFence> => {
-    const { id } = await log.ends('hits', partition)
-    const ev = await restoreFrom(partition)
-    const gen = clock.random(6).readUIntBE(0, 6)
-    return sessions.init(partition, { gen, topic: id, next: 0, ev, logTime: 0, mode: 'restore' })
-  }
-
-  /** First event that a state may still depend on: older ones are expired whatever they say. */
-  const restoreFrom = async (partition: number): Promise<number> => {
-    const { earliest, end } = await log.ends('events', partition)
-    for (let offset = end - 1; offset >= earliest; offset--) {
-      const [last] = acceptEvents(await log.read('events', partition, offset, { records: 1, bytes: 1, waitMs: 0 }), undefined)
-      if (last) return log.offsetAt('events', partition, last.event.lt - retryHorizonMs - graceMs)
-    }
-    return earliest
   }
 
   /** Offsets of another topic, or beyond the log's end, mean nothing: nothing may be skipped into silently. */
@@ -151,7 +134,7 @@ export const createHandler = (ports: Ports): Handler => {
     const loaded = await sessions.load(partition, asked.sessions, asked.ids, asked.sources)
     // State that was read as lost says nothing about a fence that another process has put there meanwhile.
     const fence = loaded.fence
-    if (!fence) return { catchup: (await beginRestore(partition)).ev }
+    if (!fence) return { catchup: (await restore.begin(partition)).ev }
     if (fence.mode === 'restore') return { catchup: fence.ev }
     const first = records[0]!.offset
     const last = records.at(-1)!.offset
@@ -180,31 +163,10 @@ export const createHandler = (ports: Ports): Handler => {
     return conclude(partition, fence, events, now, changeOf(state))
   }
 
-  /** Folds accepted events into the state, exactly as they stand; with the end of the log a restore is done. */
-  const catchUp = async ({ partition, records }: Batch): Promise<BatchAnswer> => {
-    const { fence } = await sessions.load(partition, [], [], [])
-    if (!fence) return { catchup: (await beginRestore(partition)).ev }
-    if (records.length > 0 && records[0]!.offset !== fence.ev) return { catchup: fence.ev }
-    const ev = records.length === 0 ? fence.ev : records.at(-1)!.offset + 1
-    const accepted = acceptEvents(records, fence.next === 0 ? undefined : fence.next - 1)
-    const state = emptyState()
-    let lt = fence.logTime
-    for (const { event } of accepted) {
-      applyEvent(state, event)
-      lt = Math.max(lt, event.lt)
-    }
-    const next = accepted.length === 0 ? fence.next : Math.max(fence.next, accepted.at(-1)!.event.src + 1)
-    const end = (await log.ends('events', partition)).end === ev
-    const now: EnrichFence = { ...fence, next, ev, logTime: lt, mode: end ? '' : fence.mode }
-    if ((await sessions.commit(partition, fence, now, changeOf(state))) === 'done') return { next, ev, end }
-    const after = await sessions.load(partition, [], [], [])
-    return { catchup: after.fence?.ev ?? fence.ev }
-  }
-
   /** An empty batch: nothing to take, time to tidy up. Ticks never change what an output depends on. */
   const tick = async ({ partition, retry }: Batch): Promise<BatchAnswer> => {
     const { fence } = await sessions.load(partition, [], [], [])
-    if (!fence || fence.mode === 'restore') return { catchup: (fence ?? (await beginRestore(partition))).ev }
+    if (!fence || fence.mode === 'restore') return { catchup: (fence ?? (await restore.begin(partition))).ev }
     const { earliest } = await checkLog(partition, fence)
     if (earliest > fence.next) return closeHole(partition, fence, earliest)
     if (retry && (await log.ends('events', partition)).end !== fence.ev) return { catchup: fence.ev }
@@ -215,7 +177,8 @@ export const createHandler = (ports: Ports): Handler => {
 
   return async (request) => {
     const batch = decodeBatch(request)
-    const answer = batch.mode === 'catchup' ? await catchUp(batch) : batch.records.length === 0 ? await tick(batch) : await takeBatch(batch)
+    const answer =
+      batch.mode === 'catchup' ? await restore.catchUp(batch) : batch.records.length === 0 ? await tick(batch) : await takeBatch(batch)
     return json('next' in answer ? 200 : 409, answer)
   }
 }

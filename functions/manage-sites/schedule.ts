@@ -23,7 +23,7 @@ const makeSalts = async (days: readonly number[], salts: Salts, clock: Clock): P
 export const runSchedule: Step = async ({ ports, now }) => {
   const { make, dropBefore } = saltDates(now)
   const made = await makeSalts(make, ports.salts, ports.clock)
-  const destroyed = await ports.salts.dropBefore(dropBefore)
   const expired = await ports.secrets.dropExpired(now)
+  const destroyed = await ports.salts.dropBefore(dropBefore)
   return answer(200, { salts: { made, destroyed }, expired })
 }

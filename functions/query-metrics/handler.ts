@@ -5,12 +5,13 @@ import type { Bus } from '#shared/ports/bus.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
 import type { Secrets } from '#shared/ports/sites.ts'
-import { answerQuery } from '#shared/query/answer.ts'
-import { isoTime } from '#shared/query/freshness.ts'
+import { type Answer, answerQuery } from '#shared/query/answer.ts'
+import { type Freshness, isoTime } from '#shared/query/freshness.ts'
 import { balanced, createLedgerFold, ledgerRange } from '#shared/query/ledger.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { badQuery } from '#shared/query/names.ts'
-import { parseQuery } from '#shared/query/schema.ts'
+import { createRooms } from '#shared/query/room.ts'
+import { parseQuery, type Query } from '#shared/query/schema.ts'
 import { ledgerDay } from '#shared/rollup/block.ts'
 import { type Access, allow, identify } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
@@ -21,43 +22,56 @@ import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts
 import { createLive } from './live.ts'
 import { preflight, withOrigin } from './origins.ts'
 import { beginReading, createPause, scanOf } from './reading.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 /** query-metrics: reports, the live stream and the ledger of a site. It only reads; who may see a site is decided before anything is looked up. */
 
 export type Ports = { memtables: Memtables; hits: LogReader; sites: KnownSites; secrets: Secrets; bus: Bus; clock: Clock }
 
+/** What the requests of one process share. */
+type Shared = Ports & { live: ReturnType<typeof createLive>; turns: Turns; rooms: ReturnType<typeof createRooms> }
+/** The site that a request turned out to be about: from then on its listed origins may read the reply, also where it is an error. */
+type Seen = { site: SiteConfig | undefined }
+
+/** Node gives a thread at least this on a machine of 1 GB. */
+const smallestHeap = 256 * 2 ** 20
+
 const noStore = { 'cache-control': 'no-store' }
 const laterPaths = new Set(['/api/v2/funnel', '/api/v2/paths', '/api/v2/retention', '/api/v2/export'])
 const livePath = '/api/live/'
 
-export const createHandler = (ports: Ports): Handler => {
-  const live = createLive(ports)
+/** `heapBytes`: what the thread's heap may grow to. Questions share half of it. */
+export const createHandler = (ports: Ports, { heapBytes = smallestHeap }: { heapBytes?: number } = {}): Handler => {
+  const shared: Shared = { ...ports, live: createLive(ports), turns: createTurns(ports.clock), rooms: createRooms(heapBytes / 2) }
   return async (request) => {
+    const seen: Seen = { site: undefined }
+    const answer = (reply: Reply): Reply => (seen.site ? withOrigin(reply, request, seen.site) : reply)
     try {
-      return await route(ports, live, request)
+      return answer(await route(shared, request, seen))
     } catch (error) {
       // What the domain foresees is an answer; an outage or a surprise is the runtime's to log and to answer.
-      if (error instanceof FootfallError && error.status < 500) return replyOf(error)
+      if (error instanceof FootfallError && error.status < 500) return answer(replyOf(error))
       throw error
     }
   }
 }
 
-const route = async (ports: Ports, live: ReturnType<typeof createLive>, request: Request): Promise<Reply> => {
+const route = async (ports: Shared, request: Request, seen: Seen): Promise<Reply> => {
   const { path } = request
   if (request.method === 'OPTIONS') return await preflight(ports.sites, request)
   if (path === '/api/v2/query') {
     needMethod(request, 'POST')
-    return await queryReply(ports, request)
+    return await queryReply(ports, request, seen)
   }
   if (path === '/api/ledger') {
     needMethod(request, 'GET')
-    return await ledgerReply(ports, request)
+    return await ledgerReply(ports, request, seen)
   }
   if (path.startsWith(livePath)) {
     needMethod(request, 'GET')
-    const site = await visibleSite(ports, await accessOf(ports, request), decode(path.slice(livePath.length)))
-    return withOrigin(await live(site.site, request.signal), request, site)
+    const access = await accessOf(ports, request)
+    const site = await visibleSite(ports, access, decode(path.slice(livePath.length)), seen)
+    return await ports.live(site.site, access.hash, request.signal)
   }
   throw new FootfallError(laterPaths.has(path) ? 'not-yet' : 'not-found')
 }
@@ -81,12 +95,13 @@ const accessOf = async ({ secrets, clock }: Ports, request: Request): Promise<Ac
 }
 
 /** The site that an access sees. A site it cannot see and one that does not exist are told apart only to who sees all. */
-const visibleSite = async ({ sites }: Ports, access: Access, text: string): Promise<SiteConfig> => {
+const visibleSite = async ({ sites }: Ports, access: Access, text: string, seen: Seen): Promise<SiteConfig> => {
   const name = siteName(text) ?? text.slice(0, 300)
   // '' is what an access for all sites is stored with; as the name of a site it must not pass for one.
   allow(access, name, 'read')
   const site = name === '' ? undefined : await sites.newest(name)
   if (!site) throw new FootfallError(access.site === '' ? 'unknown-site' : 'wrong-key')
+  seen.site = site
   return site
 }
 
@@ -106,17 +121,29 @@ const siteOf = (body: unknown): string => {
   return site
 }
 
-const queryReply = async (ports: Ports, request: Request): Promise<Reply> => {
+const queryReply = async (ports: Shared, request: Request, seen: Seen): Promise<Reply> => {
   const access = await accessOf(ports, request)
   const body = parseBody(request)
-  const site = await visibleSite(ports, access, siteOf(body))
+  const site = await visibleSite(ports, access, siteOf(body), seen)
   const query = parseQuery(body)
-  const pause = createPause(ports.clock, request.signal)
+  return await ports.turns(access.hash, request.signal, () => answerReply(ports, request, site, query))
+}
+
+const answerReply = async (ports: Shared, { signal }: Request, site: SiteConfig, query: Query): Promise<Reply> => {
+  const pause = createPause(ports.clock, signal)
   const reading = await beginReading(ports, site.site, partitionCount)
   const freshness = await reading.freshness()
   const data = await reading.days()
-  const scan = scanOf(reading, partitionCount, calendarOf(site.zones), data, pause)
-  const answer = await answerQuery({ query, site, now: ports.clock.now(), data, scan, pause })
+  const room = ports.rooms.open()
+  try {
+    const scan = scanOf(reading, partitionCount, calendarOf(site.zones), data, pause, room)
+    return replyWith(freshness, await answerQuery({ query, site, now: ports.clock.now(), data, scan, pause, room }))
+  } finally {
+    room.close()
+  }
+}
+
+const replyWith = (freshness: Freshness, answer: Answer): Reply => {
   const { asOf, lagMs, incompleteSince } = freshness
   const meta = {
     as_of: isoTime(asOf),
@@ -124,18 +151,18 @@ const queryReply = async (ports: Ports, request: Request): Promise<Reply> => {
     ...answer.meta,
     ...(incompleteSince === undefined ? {} : { incomplete_since: isoTime(incompleteSince) }),
   }
-  return withOrigin(json(200, { ...answer, meta }, noStore), request, site)
+  return json(200, { ...answer, meta }, noStore)
 }
 
 const utc: Calendar = calendarOf([{ tz: 'UTC', from: 0 }])
 
-const ledgerReply = async (ports: Ports, request: Request): Promise<Reply> => {
+const ledgerReply = async (ports: Shared, request: Request, seen: Seen): Promise<Reply> => {
   const access = await accessOf(ports, request)
   const asked = new URLSearchParams(request.query)
   const name = asked.get('site')
   if (name === null) throw new FootfallError('bad-request', { detail: 'site: expected the domain of a site.' })
   // Refusals of unknown sites lie under the site '': only who sees all sites may see them.
-  const site = name === '' ? undefined : await visibleSite(ports, access, name)
+  const site = name === '' ? undefined : await visibleSite(ports, access, name, seen)
   if (!site) allow(access, '', 'read')
   const range = ledgerRange(
     asked.get('from') ?? undefined,
@@ -144,19 +171,22 @@ const ledgerReply = async (ports: Ports, request: Request): Promise<Reply> => {
     ports.clock.now(),
   )
   if (typeof range === 'string') throw new FootfallError('bad-request', { detail: range })
+  return await ports.turns(access.hash, request.signal, () => foldLedger(ports, request, site?.site ?? '', range))
+}
 
-  const reading = await beginReading(ports, site?.site ?? '', partitionCount)
+const foldLedger = async (ports: Ports, { signal }: Request, site: string, range: { from: number; to: number }): Promise<Reply> => {
+  const reading = await beginReading(ports, site, partitionCount)
   const { pendingRecords, pendingMs } = await reading.freshness()
-  const pause = createPause(ports.clock, request.signal)
+  const pause = createPause(ports.clock, signal)
   const fold = createLedgerFold(range)
   for (let partition = 0; partition < partitionCount; partition++) {
     for (let day = utcDay(range.from); day <= utcDay(range.to - 1); day = addDays(day, 1)) {
-      const { blocks, before } = await reading.blocks(partition, ledgerDay(day))
-      for (const block of blocks) fold.take(block, before)
-      await pause()
+      for await (const { block, before } of reading.blocks(partition, ledgerDay(day))) {
+        fold.take(block, before)
+        await pause()
+      }
     }
   }
   const hours = fold.hours()
-  const reply = json(200, { hours, pending: { records: pendingRecords, age_ms: pendingMs }, balanced: balanced(hours) }, noStore)
-  return site ? withOrigin(reply, request, site) : reply
+  return json(200, { hours, pending: { records: pendingRecords, age_ms: pendingMs }, balanced: balanced(hours) }, noStore)
 }

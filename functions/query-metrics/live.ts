@@ -15,6 +15,7 @@ import { currentFreshness, partitions } from './reading.ts'
 
 export const liveLimits = {
   streams: 1_000,
+  streamsPerKey: 50,
   hitsPerSecond: 20,
   tickMs: 1_000,
   /** How often a quiet stream looks by itself. */
@@ -70,19 +71,30 @@ const lookAt = async ({ memtables, hits, clock }: Ports, site: string): Promise<
   }
 }
 
+const tooManyStreams = () =>
+  new FootfallError('overloaded', { detail: `A key may have ${liveLimits.streamsPerKey} live streams.`, retryAfterS: 30 })
+
 /** Answers the stream of a site; open streams are counted and bounded. */
-export const createLive = (ports: Ports): ((site: string, signal: AbortSignal | undefined) => Promise<Reply>) => {
-  let open = 0
-  return async (site, signal) => {
-    if (open >= liveLimits.streams) throw new FootfallError('overloaded')
+export const createLive = (ports: Ports): ((site: string, key: string, signal: AbortSignal | undefined) => Promise<Reply>) => {
+  const open = new Map<string, number>()
+  let all = 0
+  const count = (key: string, by: 1 | -1): void => {
+    const now = (open.get(key) ?? 0) + by
+    if (now > 0) open.set(key, now)
+    else open.delete(key)
+    all += by
+  }
+  return async (site, key, signal) => {
+    if (all >= liveLimits.streams) throw new FootfallError('overloaded')
+    if ((open.get(key) ?? 0) >= liveLimits.streamsPerKey) throw tooManyStreams()
     // Asked before the answer begins, so that an outage is a 503 and no empty stream.
     const first = await lookAt(ports, site)
     const stream = async function* () {
-      open++
+      count(key, 1)
       try {
         yield* streamOf(ports, site, first, signal)
       } finally {
-        open--
+        count(key, -1)
       }
     }
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }

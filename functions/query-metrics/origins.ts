@@ -25,7 +25,7 @@ export const preflight = async (sites: KnownSites, request: Request): Promise<Re
   }
 }
 
-/** The reply with the headers that let a page of a listed origin read it. */
+/** The reply, an error too, with the headers that let a page of a listed origin read it. */
 export const withOrigin = (reply: Reply, request: Request, { origins }: Pick<SiteConfig, 'origins'>): Reply => {
   const origin = originOf(request)
   if (origin === undefined || request.headers['authorization'] === undefined || !origins.includes(origin)) return reply

@@ -1,25 +1,26 @@
 import type { Clock } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { LogReader } from '#shared/ports/log.ts'
-import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
+import type { BlockCursor, Memtables, RollupFence } from '#shared/ports/memtables.ts'
 import type { Scan } from '#shared/query/answer.ts'
 import { type Freshness, freshnessOf, oldestPending, together } from '#shared/query/freshness.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { createMerge } from '#shared/query/merge.ts'
+import type { Room } from '#shared/query/room.ts'
 import type { Block } from '#shared/segment/row.ts'
 import { addDays, type Calendar } from '#shared/site/zone.ts'
 
 /**
- * One consistent reading of a site's rows. Days are read one after the other, so that one day at a time is in memory; the
- * fence of the first read is the end of all of them: later rows are left out, so a visit is never seen half before and
+ * One consistent reading of a site's rows. Days are read one after the other, page by page, so that in memory is what a question needs
+ * of one day; the fence of the first read is the end of all of them: later rows are left out, so a visit is never seen half before and
  * half after a commit, and a second pass sees what the first one saw.
  */
 
 export type Reading = {
   /** First and last day with rows. */
   days(): Promise<{ first: number; last: number } | undefined>
-  /** Blocks of one partition and day with the offset at which the reading ends. */
-  blocks(partition: number, day: number): Promise<{ blocks: Block[]; before: number }>
+  /** Blocks of one partition and day, each with the offset at which the reading ends. A page of them at a time is in memory. */
+  blocks(partition: number, day: number): AsyncIterable<{ block: Block; before: number }>
   /** How far the reading reaches. `now` is taken inside, before the log is asked. */
   freshness(): Promise<Freshness>
 }
@@ -42,11 +43,19 @@ export const beginReading = async ({ memtables, hits, clock }: Sources, site: st
       if (known.length === 0) return undefined
       return { first: Math.min(...known.map(({ first }) => first)), last: Math.max(...known.map(({ last }) => last)) }
     },
-    async blocks(partition, day) {
+    async *blocks(partition, day) {
       const was = fences[partition]
-      const { fence, blocks } = await memtables.read(partition, site, day, day)
-      if (was && (fence?.gen !== was.gen || fence.topic !== was.topic || fence.next < was.next)) throw regressed()
-      return { blocks, before: was?.next ?? 0 }
+      const before = was?.next ?? 0
+      let after: BlockCursor | undefined
+      do {
+        const { fence, blocks, next } = await memtables.read(partition, site, day, day, { after })
+        if (was && (fence?.gen !== was.gen || fence.topic !== was.topic || fence.next < was.next)) throw regressed()
+        for (const block of blocks) {
+          if (block.from >= before) return // so is everything behind it
+          yield { block, before }
+        }
+        after = next
+      } while (after)
     },
     freshness: () => currentFreshness({ hits, clock }, fences),
   }
@@ -74,29 +83,27 @@ export const scanOf = (
   calendar: Calendar,
   data: { first: number; last: number } | undefined,
   pause: Pause,
+  room: Room,
 ): Scan =>
   async function* (range, columns) {
     if (!data || range.from >= range.to) return
     const first = Math.max(calendar.dayAt(range.from).day, data.first)
     const last = Math.min(calendar.dayAt(range.to - 1).day, data.last)
     for (const partition of partitions(count)) {
-      const merge = createMerge(columns, range, calendar)
+      const merge = createMerge(columns, range, calendar, room)
       for (let day = first; day <= last; day = addDays(day, 1)) {
-        const { blocks, before } = await reading.blocks(partition, day)
-        for (const [i, block] of blocks.entries()) {
-          blocks[i] = taken // its text is let go as soon as it is merged
+        for await (const { block, before } of reading.blocks(partition, day)) {
           merge.take(block, before)
           await pause()
         }
         yield merge.day()
       }
       yield merge.rest()
+      merge.end()
     }
   }
 
-const taken: Block = { site: '', day: 0, from: 0, to: 0, rows: 0, body: '' }
-
-export type Pause = () => Promise<void> | undefined
+type Pause = () => Promise<void> | undefined
 
 /** Gives others a turn every `sliceMs`, and ends what takes longer than `timeMs` or what nobody waits for any more. */
 export const createPause = (clock: Clock, signal: AbortSignal | undefined): Pause => {

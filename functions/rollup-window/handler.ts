@@ -5,7 +5,7 @@ import type { Bus } from '#shared/ports/bus.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
 import { feedLimit, feedOf } from '#shared/rollup/feed.ts'
-import { foldEvents, liveMs } from '#shared/rollup/fold.ts'
+import { foldUsable, liveMs } from '#shared/rollup/fold.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { acceptEvents } from '#shared/visit/accept.ts'
 import type { EventRecord } from '#shared/visit/event.ts'
@@ -61,15 +61,14 @@ export const createHandler = ({ log, memtables, bus, clock }: Ports): Handler =>
     if (first > fence.next) return { seek: fence.next }
     if (last < fence.next) return { next: fence.next }
     const fresh = records.filter(({ offset }) => offset >= fence.next)
-    const accepted = acceptEvents(fresh, fence.src)
-    const events = accepted.map(({ event }) => event)
+    const { events, change } = foldUsable(acceptEvents(fresh, fence.src), fence.next, last + 1)
     const now: RollupFence = {
       ...fence,
       next: last + 1,
       src: events.at(-1)?.src ?? fence.src,
       logTime: Math.max(fence.logTime, events.at(-1)?.lt ?? 0),
     }
-    if ((await memtables.commit(partition, fence, now, foldEvents(accepted, fence.next, now.next))) === 'stale')
+    if ((await memtables.commit(partition, fence, now, change)) === 'stale')
       return { seek: (await memtables.fence(partition))?.next ?? fence.next }
     publish(events)
     return { next: now.next }

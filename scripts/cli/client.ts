@@ -25,6 +25,10 @@ export type Client = {
 type Send = (method: string, path: string, body: string | undefined, key: string | undefined) => Promise<Answer>
 
 const timeoutMs = 60_000
+/** Copying a folder, or checking and opening one, takes as long as it has bytes: minutes for gigabytes. */
+const longMs = 3_600_000
+export const timeoutOf = (method: string, path: string): number =>
+  method === 'POST' && (path === '/api/backups' || /^\/api\/restores\/[^/]+\/finish$/.test(path)) ? longMs : timeoutMs
 const limitBytes = 64 * 1024 * 1024
 
 const headersOf = (body: string | undefined, key: string | undefined): Record<string, string> => ({
@@ -38,7 +42,7 @@ export const urlOf = (base: URL, path: string): URL => new URL(base.pathname.rep
 const httpSend =
   (base: URL): Send =>
   (method, path, body, key) =>
-    ask({ method, url: urlOf(base, path), headers: headersOf(body, key), body, timeoutMs, limitBytes })
+    ask({ method, url: urlOf(base, path), headers: headersOf(body, key), body, timeoutMs: timeoutOf(method, path), limitBytes })
 
 /** The reply as the server would give it: it turns what is thrown into one. */
 const replied = async (handle: Handler, request: Request): Promise<Reply> => {

@@ -27,13 +27,13 @@ export const agentReasons = {
   library: 'The user agent names a program or library that fetches pages, such as curl or python-requests.',
   'no-agent': 'The request carried no user agent; every browser sends one.',
 } as const
-export type AgentReason = keyof typeof agentReasons
+type AgentReason = keyof typeof agentReasons
 
 /** The whole answer; `device` of an unknown agent is all '' and Other. */
 export type Agent = { device: Device; bot?: AgentReason }
 
 /** Real agents are under 350 characters; what follows these is neither read nor kept. */
-export const agentLimits = { chars: 512 } as const
+const agentLimits = { chars: 512 } as const
 
 /**
  * A classifier of user agents with a memory of its last `capacity` answers. Answers are frozen and shared: copy before changing.

@@ -29,7 +29,7 @@ export const hitLimits = {
 } as const
 
 /** What a page URL becomes: host and page, and the marks that its query string carried. */
-export type PageUrl = { host: string; path: string; q?: Campaign }
+type PageUrl = { host: string; path: string; q?: Campaign }
 
 export type ParsedHit = {
   site: string
@@ -146,12 +146,22 @@ const parseVisitor = (value: unknown): { visitor: string | undefined } | Refusal
   return visitorForm.test(visitor) ? { visitor } : 'malformed'
 }
 
+const isoForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$/i
+
+/** ISO 8601 with its offset, as ms; NaN for everything else, which `Date.parse` would read in the server's own zone. */
+const isoTime = (time: string): number => {
+  if (time.length > 40 || !isoForm.test(time)) return Number.NaN
+  // Date.parse knows one form of an offset and of a fraction for certain.
+  const whole = time.toUpperCase().replace(',', '.')
+  return Date.parse(whole.replace(/([+-]\d\d)(?::?(\d\d))?$/, (_, hours: string, minutes = '00') => `${hours}:${minutes}`))
+}
+
 /** When a hit happened: the given time of a trusted sender, else receipt − queued; never in the future. */
 const parseTime = (raw: Raw, { now, trusted }: ParseContext): number | RefusalReason => {
   const { time, queued } = raw
   if (time !== undefined && time !== null) {
     if (!trusted) return 'needs-key'
-    const given = typeof time === 'number' ? time : typeof time === 'string' && time.length <= 40 ? Date.parse(time) : Number.NaN
+    const given = typeof time === 'number' ? time : typeof time === 'string' ? isoTime(time) : Number.NaN
     if (!Number.isFinite(given)) return 'malformed'
     if (given < now - hitLimits.ageMs) return 'too-old'
     return Math.min(Math.floor(given), now)

@@ -2,14 +2,16 @@
  * Rate limit per visitor network: a bucket of `rate` hits per second that holds five seconds of it. A request is let in while
  * the bucket holds anything and may overdraw it, so that a batch larger than the bucket is not refused for ever.
  */
-export const burstSeconds = 5
+const burstSeconds = 5
 
 /** More networks than this at a time: the oldest are forgotten (they get a full bucket again; the limiter fails open). */
 const networkLimit = 100_000
 
-export type RateLimit = {
+type RateLimit = {
   /** Takes `hits` from the network's bucket; answers 0 when let in, else the seconds to wait. */
   take(network: string, hits: number, now: number): number
+  /** Takes more hits of a request that was let in; may overdraw the bucket. */
+  charge(network: string, hits: number): void
 }
 
 export const createRateLimit = (rate: number): RateLimit => {
@@ -29,6 +31,10 @@ export const createRateLimit = (rate: number): RateLimit => {
       if (bucket.tokens < 1) return Math.max(1, Math.ceil((1 - bucket.tokens) / rate))
       bucket.tokens -= hits
       return 0
+    },
+    charge(network, hits) {
+      const bucket = buckets.get(network)
+      if (bucket) bucket.tokens -= hits
     },
   }
 }

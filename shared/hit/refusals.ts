@@ -4,7 +4,7 @@ import type { RefusalReason, RefusalsRecord } from './record.ts'
  * Refusals, summed per site until the next append takes them along (data.md §15.2): under attack they cost one small record
  * per site and flush. What was taken and whose append has an unknown outcome is not added again.
  */
-export type Refusals = {
+type Refusals = {
   add(site: string, reason: RefusalReason, hits?: number): void
   /** Takes all sums as records, oldest site first; nothing stays behind. */
   take(now: number): RefusalsRecord[]

@@ -27,7 +27,7 @@ export type LogEnds = {
 export type LogWriter = {
   /**
    * Appends all bodies at consecutive offsets and answers the first, once they are durable (`hits`) or ordered (`events`, `dead`).
-   * Atomic: all or none, unless it throws, which means unknown. Errors: `log-unavailable`, `log-full` (both retryable).
+   * Atomic: all or none, unless it throws, which means unknown. Errors: `log-unavailable`, `disk-full` (both retryable).
    */
   append(topic: Topic, partition: number, bodies: readonly string[]): Promise<number>
 }

@@ -19,14 +19,29 @@ export type Seen = { site: string; vis: string; t: number }
 
 export type RollupChange = { blocks: Block[]; minutes: MinuteSums[]; seen: Seen[] }
 
+/** A place in a reading: blocks after it, by `from` and then by day, are still to come. */
+export type BlockCursor = { from: number; day: number }
+/** One page of a reading. `next` is where the following page begins; absent = there is none. */
+export type BlockPage = { fence: RollupFence | undefined; blocks: Block[]; next?: BlockCursor }
+
 export type Memtables = {
   fence(partition: number): Promise<RollupFence | undefined>
   /** Writes the fence only when there is none, and answers the fence that stands afterwards. Atomic. */
   init(partition: number, fence: RollupFence): Promise<RollupFence>
   /** If the stored fence equals `was` (gen, next, src): writes the change and `now`, all or nothing; else changes nothing: `stale`. */
   commit(partition: number, was: RollupFence, now: RollupFence, change: RollupChange): Promise<'done' | 'stale'>
-  /** Blocks of one site on the days `fromDay ≤ day ≤ toDay` in offset order, with the fence, in one atomic read. */
-  read(partition: number, site: string, fromDay: number, toDay: number): Promise<{ fence: RollupFence | undefined; blocks: Block[] }>
+  /**
+   * A page of the blocks of one site on the days `fromDay ≤ day ≤ toDay`, by `from` and then by day, with the fence, in one atomic
+   * read. A day may be larger than memory, so a page ends with the block that brings its bodies to `characters` (by default the
+   * engine's own, a few million); every page that has a `next` has at least one block.
+   */
+  read(
+    partition: number,
+    site: string,
+    fromDay: number,
+    toDay: number,
+    page?: { after?: BlockCursor | undefined; characters?: number },
+  ): Promise<BlockPage>
   /** First and last day (positive ones) that a site has rows on. */
   days(partition: number, site: string): Promise<{ first: number; last: number } | undefined>
   /** Visitors last seen after `since`, and the sums of the minutes from `since` on. */

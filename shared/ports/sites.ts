@@ -18,7 +18,7 @@ export type Salts = {
   get(day: number): Promise<Buffer | undefined>
   /** Inserts if absent and answers the salt that stands. Atomic. */
   make(day: number, value: Buffer): Promise<Buffer>
-  /** Destroys the salts of dates before `day`, unreadably; answers how many went. */
+  /** Destroys the salts of dates before `day`, unreadably; answers how many went. Throws `store-unavailable` when a copy is still left. */
   dropBefore(day: number): Promise<number>
 }
 

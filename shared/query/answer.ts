@@ -2,11 +2,12 @@ import type { SiteConfig } from '../site/config.ts'
 import { type Calendar, calendarOf } from '../site/zone.ts'
 import { type Buckets, bucketsOf } from './buckets.ts'
 import { compareRange, isoRange, type Range, resolveRange } from './dates.ts'
-import { compileFilters, doneFilters } from './filters.ts'
-import { columnsOf, createDonePass, createFold, type Folded } from './fold.ts'
+import { compileFilters, createWork, doneFilters } from './filters.ts'
+import { type Adder, columnsOf, createDonePass, createFold, type Folded } from './fold.ts'
 import { queryLimits } from './limits.ts'
 import { type Columns, columnOf, type Visit } from './merge.ts'
 import { emptyGroup, type MetricValue, metricValue, needsOf } from './metrics.ts'
+import { endless, type Room } from './room.ts'
 import { changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
 import { type Query, queryJson, timeDimensionOf } from './schema.ts'
 
@@ -15,29 +16,29 @@ import { type Query, queryJson, timeDimensionOf } from './schema.ts'
 /** Visits with hits in the range, some at a time; every reading of one answer gives the same visits. */
 export type Scan = (range: Range, columns: Columns) => AsyncIterable<readonly Visit[]>
 
-export type Asked = {
+type Asked = {
   query: Query
   site: Pick<SiteConfig, 'site' | 'zones' | 'identity' | 'bounce'>
   now: number
   /** First and last day that the site has rows on. */
   data: { first: number; last: number } | undefined
   scan: Scan
-  /** Called every few visits: lets others run when it is time to, throws when the time is up. */
+  /** Called now and then: lets others run when it is time to, throws when the time is up. */
   pause(): Promise<void> | undefined
+  /** What may be held; without it, anything. */
+  room?: Room
 }
 
-export type AnswerRow = {
+type AnswerRow = {
   dimensions: readonly string[]
   metrics: MetricValue[]
   comparison?: { dimensions: readonly string[]; metrics: MetricValue[]; change: (number | null)[] } | null
 }
-export type Warning = { code: string; warning: string }
+type Warning = { code: string; warning: string }
 export type Answer = { results: AnswerRow[]; meta: Record<string, unknown>; query: Record<string, unknown> }
 
 type Period = { range: Range; buckets: Buckets | undefined }
 type Table = Period & { rows: Row[]; find(row: Row): Row | undefined }
-
-const pauseVisits = 64
 
 /** The answer to a query (without freshness, which is the caller's). */
 export const answerQuery = async (asked: Asked): Promise<Answer> => {
@@ -55,11 +56,19 @@ export const answerQuery = async (asked: Asked): Promise<Answer> => {
 
   const rows = ordered(main.rows, query.orderBy, query.metrics, query.dimensions)
   const all = [...rows.map((row) => answerRow(asked, row, before)), ...(before ? missingRows(asked, main, before) : [])]
+  const results = all.slice(query.offset, query.offset + query.limit)
+  asked.room?.take(pageBytes(results))
   return {
-    results: all.slice(query.offset, query.offset + query.limit),
+    results,
     meta: metaOf(asked, main, before, all, calendar),
     query: queryJson(query, site.site, isoRange(calendar, range), comparedRange && isoRange(calendar, comparedRange)),
   }
+}
+
+/** What a page of rows is as JSON, which pages of long names make large. */
+const pageBytes = (results: readonly AnswerRow[]): number => {
+  const lengthOf = (values: readonly string[] = []): number => values.reduce((sum, value) => sum + value.length, 0)
+  return results.reduce((sum, { dimensions, comparison }) => sum + 2 * (lengthOf(dimensions) + lengthOf(comparison?.dimensions)), 0)
 }
 
 const periodOf = (query: Query, range: Range, calendar: Calendar): Period => {
@@ -68,34 +77,38 @@ const periodOf = (query: Query, range: Range, calendar: Calendar): Period => {
 }
 
 const foldAll = async (asked: Asked, { range, buckets }: Period, keep: ReadonlySet<string> | undefined): Promise<Folded> => {
-  const { query, site } = asked
+  const { query, site, room = endless } = asked
+  const work = createWork()
   const needs = needsOf(query.metrics)
   const columns = columnsOf(query.dimensions, query.filters, needs)
   const { bots } = query.include
-  const done = createDonePass(query.filters, columns, bots)
+  const done = createDonePass(query.filters, columns, bots, work, room)
   if (doneFilters(query.filters).length > 0) await addAll(asked, range, columns, done.add)
   const fold = createFold({
     dimensions: query.dimensions,
     columns,
-    test: compileFilters(query.filters, columnOf(columns), done.visitors),
+    test: compileFilters(query.filters, columnOf(columns), done.visitors, work),
     buckets,
     range,
     needs,
     bots,
     bounce: site.bounce,
     keep,
+    work,
+    room,
+    mostGroups: queryLimits.allGroups,
   })
   await addAll(asked, range, columns, fold.add)
   return fold.done()
 }
 
-const addAll = async (asked: Asked, range: Range, columns: Columns, add: (visit: Visit) => void): Promise<void> => {
-  let count = 0
+const addAll = async (asked: Asked, range: Range, columns: Columns, add: Adder): Promise<void> => {
   for await (const visits of asked.scan(range, columns)) {
     for (const visit of visits) {
-      add(visit)
-      if (++count % pauseVisits === 0) await asked.pause()
+      const steps = add(visit)
+      while (!steps.next().done) await asked.pause()
     }
+    await asked.pause()
   }
 }
 

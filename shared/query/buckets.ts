@@ -9,7 +9,7 @@ import { badQuery } from './names.ts'
  * so that the hours of a day are hours of that date.
  */
 
-export type TimeUnit = 'minute' | 'hour' | 'day' | 'week' | 'month'
+type TimeUnit = 'minute' | 'hour' | 'day' | 'week' | 'month'
 export type TimeDimension = 'time' | `time:${TimeUnit}`
 
 export type Buckets = {

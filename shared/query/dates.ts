@@ -15,7 +15,7 @@ export type DateSpec =
   | { kind: 'instants'; from: number; to: number }
 
 /** Whole days, counted in days or in calendar months (which decides what the period before is). */
-export type WholeDays = { first: Day; last: Day; months?: number }
+type WholeDays = { first: Day; last: Day; months?: number }
 export type Range = { from: number; to: number; days?: WholeDays }
 
 export type Comparison = 'previous_period' | 'year_over_year' | DateSpec
@@ -188,7 +188,7 @@ export const compareRange = (compare: Comparison, matchWeekday: boolean, range: 
 const two = (n: number): string => String(n).padStart(2, '0')
 
 /** An instant in the site's zone: `2026-10-25T00:00:00+02:00`. */
-export const isoInstant = (calendar: Calendar, t: number, fraction: boolean): string => {
+const isoInstant = (calendar: Calendar, t: number, fraction: boolean): string => {
   const offset = Math.round(offsetAt(calendar.zoneOf(calendar.dayAt(t).day), t) / 60_000)
   const wall = new Date(t + offset * 60_000).toISOString()
   const minutes = Math.abs(offset)

@@ -8,13 +8,15 @@ import { badQuery, notYet, unknownName } from './names.ts'
  * asked of each hit, so event leaves under one `and` hold for the same hit; a visit counts when one of its hits passes.
  */
 
-export type Leaf = {
+type Leaf = {
   kind: 'leaf'
   op: 'is' | 'contains' | 'matches'
   negate: boolean
   dimension: string
   values: string[]
   caseSensitive: boolean
+  /** The values of `matches`, compiled. */
+  patterns?: RE2JS[]
 }
 export type Filter =
   | Leaf
@@ -26,20 +28,28 @@ export type Filter =
 /** What a predicate reads: values of the columns that the query needs, and the visitor. */
 type Valued = { v: readonly string[] }
 export type Test = (visit: Valued, hit: Valued & { vis: string }) => boolean
+/** What filters have looked at since somebody last asked; who works through many hits lets others run by it. */
+export type Work = {
+  spent: number
+  /** Characters that answers kept for later may still take. */
+  memory: number
+}
+export const createWork = (): Work => ({ spent: 0, memory: queryLimits.memoCharacters })
+
 /** Index of a dimension's column among the visit's or the hit's. */
 export type ColumnOf = (dimension: string) => number
 
 const leafOps = ['is', 'is_not', 'contains', 'contains_not', 'matches', 'matches_not']
 const operators = [...leafOps, 'and', 'or', 'not', 'has_done', 'has_not_done']
 
-type Budget = { leaves: number; patterns: Map<string, RE2JS> }
+type Budget = { leaves: number; values: number; program: number }
 type Place = { field: string; depth: number; inDone: boolean }
 
 const inside = (place: Place, index: string): Place => ({ ...place, field: `${place.field}${index}`, depth: place.depth + 1 })
 
 /** The tree behind `filters`: a list under one `and`. Throws `bad-query` with the place of what is wrong. */
 export const parseFilters = (filters: readonly unknown[]): Filter[] => {
-  const budget: Budget = { leaves: 0, patterns: new Map() }
+  const budget: Budget = { leaves: 0, values: 0, program: 0 }
   return filters.map((filter, i) => parseFilter(filter, { field: `filters[${i}]`, depth: 1, inDone: false }, budget))
 }
 
@@ -89,7 +99,10 @@ const parseLeaf = (op: string, json: unknown[], place: Place, budget: Budget): L
     values: parseValues(values, `${place.field}[2]`),
     caseSensitive: parseModifiers(modifiers, base, `${place.field}[3]`),
   }
-  if (base === 'matches') for (const [i, value] of leaf.values.entries()) compilePattern(value, `${place.field}[2][${i}]`)
+  budget.values += leaf.values.length
+  if (budget.values > queryLimits.values)
+    throw badQuery(`${place.field}[2]`, `at most ${queryLimits.values} values in all conditions together`)
+  if (base === 'matches') leaf.patterns = leaf.values.map((value, i) => compilePattern(value, `${place.field}[2][${i}]`, budget))
   return leaf
 }
 
@@ -117,8 +130,8 @@ const parseModifiers = (modifiers: unknown, op: Leaf['op'], field: string): bool
   return sensitive
 }
 
-/** A linear-time pattern; throws `bad-query` with the reason when it is none, or too large. */
-export const compilePattern = (pattern: string, field: string): RE2JS => {
+/** A linear-time pattern; throws `bad-query` with the reason when it is none, or too large with those before it. */
+const compilePattern = (pattern: string, field: string, budget: Budget): RE2JS => {
   if (pattern.length > queryLimits.patternLength) throw badQuery(field, `a pattern has at most ${queryLimits.patternLength} characters`)
   let compiled: RE2JS
   try {
@@ -126,8 +139,11 @@ export const compilePattern = (pattern: string, field: string): RE2JS => {
   } catch (cause) {
     throw badQuery(field, `"${pattern.slice(0, 100)}" is no RE2 pattern: ${(cause as Error).message}`)
   }
-  if (compiled.programSize() > queryLimits.patternProgram)
-    throw badQuery(field, 'the pattern is too large; use fewer or smaller repetitions')
+  const program = compiled.programSize()
+  if (program > queryLimits.patternProgram) throw badQuery(field, 'the pattern is too large; use fewer or smaller repetitions')
+  budget.program += program
+  if (budget.program > queryLimits.patternPrograms)
+    throw badQuery(field, `all patterns together are too large (more than ${queryLimits.patternPrograms} instructions)`)
   return compiled
 }
 
@@ -158,13 +174,18 @@ export const doneFilters = (filters: readonly Filter[]): (Filter & { kind: 'done
     return doneFilters(Array.isArray(filter.of) ? filter.of : [filter.of])
   })
 
-/** Filters under one `and` as a predicate. `visitors` = who has done what each of `doneFilters` asks. */
-export const compileFilters = (filters: readonly Filter[], columnOf: ColumnOf, visitors: readonly ReadonlySet<string>[]): Test => {
+/** Filters under one `and` as a predicate, which adds what it costs to `work`. `visitors` = who has done what each of `doneFilters` asks. */
+export const compileFilters = (
+  filters: readonly Filter[],
+  columnOf: ColumnOf,
+  visitors: readonly ReadonlySet<string>[],
+  work: Work,
+): Test => {
   const dones = doneFilters(filters)
   const compile = (filter: Filter): Test => {
     switch (filter.kind) {
       case 'leaf':
-        return leafTest(filter, columnOf(filter.dimension))
+        return leafTest(filter, columnOf(filter.dimension), work)
       case 'not': {
         const test = compile(filter.of)
         return (visit, hit) => !test(visit, hit)
@@ -190,31 +211,53 @@ const all = (tests: Test[]): Test => {
   return (visit, hit) => tests.every((test) => test(visit, hit))
 }
 
-const leafTest = (leaf: Leaf, column: number): Test => {
-  const passes = valueTest(leaf)
+const leafTest = (leaf: Leaf, column: number, work: Work): Test => {
+  const passes = valueTest(leaf, work)
   if (isHitDimension(leaf.dimension)) return (_visit, hit) => passes(hit.v[column]!) !== leaf.negate
   return (visit) => passes(visit.v[column]!) !== leaf.negate
 }
 
-const valueTest = (leaf: Leaf): ((value: string) => boolean) => {
-  if (leaf.op === 'matches') {
-    const patterns = leaf.values.map((value) => compilePattern(value, 'filters'))
-    return memo((value) => patterns.some((pattern) => pattern.test(value)))
+const valueTest = (leaf: Leaf, work: Work): ((value: string) => boolean) => {
+  if (leaf.patterns) {
+    const { patterns } = leaf
+    const program = patterns.reduce((sum, pattern) => sum + pattern.programSize(), 0)
+    return memo((value) => patterns.some((pattern) => pattern.test(value)), program, work)
   }
   const fold = (text: string): string => (leaf.caseSensitive ? text : text.toLowerCase())
   const wanted = leaf.values.map(fold)
-  if (leaf.op === 'contains') return (value) => wanted.some((part) => fold(value).includes(part))
+  if (leaf.op === 'contains') {
+    const contains = (value: string): boolean => {
+      const folded = fold(value)
+      return wanted.some((part) => folded.includes(part))
+    }
+    return memo(contains, wanted.length, work)
+  }
   const set = new Set(wanted)
-  return (value) => set.has(fold(value))
+  return (value) => {
+    work.spent += hitWork
+    return set.has(fold(value))
+  }
 }
 
-const memo = (test: (value: string) => boolean): ((value: string) => boolean) => {
+/** What it costs to look at a value that is known, or at a hit. */
+export const hitWork = 100
+
+/** What an answer takes beside its value, in characters. */
+const entryCharacters = 50
+
+/** Answers each value once, as long as there is memory for it; `weight` is what a character of it costs. */
+const memo = (test: (value: string) => boolean, weight: number, work: Work): ((value: string) => boolean) => {
   const known = new Map<string, boolean>()
   return (value) => {
+    work.spent += hitWork
     let answer = known.get(value)
     if (answer === undefined) {
+      work.spent += value.length * weight
       answer = test(value)
-      if (known.size < queryLimits.patternMemo) known.set(value, answer)
+      if (work.memory > 0) {
+        work.memory -= value.length + entryCharacters
+        known.set(value, answer)
+      }
     }
     return answer
   }

@@ -1,16 +1,17 @@
-import type { Buckets } from './buckets.ts'
-import { isTimeDimension } from './buckets.ts'
-import { type ColumnOf, compileFilters, doneFilters, type Filter, filterDimensions, type Test } from './filters.ts'
+import { type Buckets, isTimeDimension } from './buckets.ts'
+import { type ColumnOf, compileFilters, doneFilters, type Filter, filterDimensions, hitWork, type Test, type Work } from './filters.ts'
+import { queryLimits } from './limits.ts'
 import { type Columns, columnOf, engagement, type Hit, pageview, type Visit } from './merge.ts'
 import { emptyGroup, type Group, isBounce, isEngaged, type Needs } from './metrics.ts'
-import { other } from './names.ts'
+import { badQuery, other } from './names.ts'
+import { type Room, sizes, textBytes } from './room.ts'
 
 /**
  * The reference engine: a plain fold of whole visits into groups. It is kept for ever; faster engines are tested against it.
  * Its state is one group per row of the answer (and one tail per time bucket), its definitions are those of metrics.ts.
  */
 
-export type FoldPlan = {
+type FoldPlan = {
   dimensions: readonly string[]
   columns: Columns
   test: Test
@@ -21,6 +22,10 @@ export type FoldPlan = {
   bounce: 'engaged' | 'single-page'
   /** Only groups with these keys are kept; all others are folded into the tail. Absent = keep all. */
   keep: ReadonlySet<string> | undefined
+  work: Work
+  room: Room
+  /** More groups than this are refused: anyone can send hits of pages that do not exist. */
+  mostGroups: number
 }
 
 export type Folded = {
@@ -56,10 +61,13 @@ const readerOf = (dimension: string, column: ColumnOf): ValueReader | undefined 
   return dimension.startsWith('event:') ? (_visit, hit) => hit.v[index]! : (visit) => visit.v[index]!
 }
 
-export type Fold = { add(visit: Visit): void; done(): Folded }
+/** Takes a visit in steps: between two of them others may run. */
+export type Adder = (visit: Visit) => Iterator<void, void>
+type Fold = { add: Adder; done(): Folded }
 
 export const createFold = (plan: FoldPlan): Fold => {
-  const { needs, buckets, range, test } = plan
+  const { needs, buckets, range, test, work, room } = plan
+  const groupBytes = sizes.group + (needs.visitors ? sizes.set : 0) + (needs.pagePairs ? sizes.set : 0) + (needs.revenue ? sizes.set : 0)
   const groups = new Map<string, Group>()
   const tails = new Map<number, Group>()
   const allVisitors = new Set<string>()
@@ -75,6 +83,8 @@ export const createFold = (plan: FoldPlan): Fold => {
     let group = groups.get(key)
     if (group) return group
     if (plan.keep && !plan.keep.has(key)) return tailOf(bucket)
+    if (groups.size >= plan.mostGroups) throw tooManyGroups(plan.mostGroups)
+    room.take(groupBytes + 2 * key.length)
     if (timeAt >= 0) values[timeAt] = buckets!.labels[bucket]!
     group = emptyGroup(values, bucket, needs)
     groups.set(key, group)
@@ -105,10 +115,10 @@ export const createFold = (plan: FoldPlan): Fold => {
     }
     group.events++
     if (hit.kind === pageview) group.pageviews++
-    group.visitors?.add(hit.vis)
-    if (hit.path !== undefined) group.pagePairs?.add(`${hit.vis} ${hit.path}`)
-    if (needs.visitors) allVisitors.add(hit.vis)
-    if (needs.revenue && hit.rev) addRevenue(group, hit.rev)
+    if (group.visitors) addTo(group.visitors, hit.vis, room)
+    if (group.pagePairs && hit.path !== undefined) addTo(group.pagePairs, `${hit.vis} ${hit.path}`, room, true)
+    if (needs.visitors) addTo(allVisitors, hit.vis, room)
+    if (needs.revenue && hit.rev) addRevenue(group, hit.rev, room)
   }
 
   const countStart = (visit: Visit, touched: readonly Group[]): void => {
@@ -124,14 +134,20 @@ export const createFold = (plan: FoldPlan): Fold => {
     }
   }
 
-  const add = (visit: Visit): void => {
+  const noteFirstDay = ({ vis, day }: Visit): void => {
+    room.take(sizes.firstDay)
+    firstDays.set(vis, [...(firstDays.get(vis) ?? []), day])
+  }
+
+  function* add(visit: Visit): Generator<void, void> {
     if (visit.flagged && !plan.bots) return
-    if (needs.firstDays && visit.new === 1) firstDays.set(visit.vis, [...(firstDays.get(visit.vis) ?? []), visit.day])
+    if (needs.firstDays && visit.new === 1) noteFirstDay(visit)
     serial++
     const touched: Group[] = []
     const depths: Depths = new Map()
     const exit = needs.exits ? visit.hits.findLast((hit) => isExit(visit, hit)) : undefined
     for (const hit of visit.hits) {
+      if (isDue(work)) yield
       if (hit.kind === engagement && !needs.pagePairs && !needs.scroll) continue
       if (!test(visit, hit)) continue
       const group = hitGroup(visit, hit)
@@ -157,11 +173,30 @@ export const createFold = (plan: FoldPlan): Fold => {
   return { add, done }
 }
 
+const tooManyGroups = (most: number): Error =>
+  badQuery('dimensions', `they make more than ${most} groups; narrow the range, filter, or take fewer dimensions`)
+
+/** Counts a hit, and tells when enough was worked that others should have their turn. */
+const isDue = (work: Work): boolean => {
+  work.spent += hitWork
+  if (work.spent < queryLimits.sliceWork) return false
+  work.spent = 0
+  return true
+}
+
+const addTo = (set: Set<string>, value: string, room: Room, ownText = false): void => {
+  const { size } = set
+  if (set.add(value).size > size) room.take(sizes.member + (ownText ? textBytes(value) : 0))
+}
+
 const isExit = (visit: Visit, hit: Hit): boolean => hit.kind === pageview && hit.t === visit.exitT && hit.path === visit.exit
 
-const addRevenue = (group: Group, { a, c }: { a: string; c: string }): void => {
+const addRevenue = (group: Group, { a, c }: { a: string; c: string }, room: Room): void => {
   const sum = group.revenue.get(c)
-  if (!sum) return void group.revenue.set(c, { amount: BigInt(a), hits: 1 })
+  if (!sum) {
+    room.take(sizes.sum)
+    return void group.revenue.set(c, { amount: BigInt(a), hits: 1 })
+  }
   sum.amount += BigInt(a)
   sum.hits++
 }
@@ -189,14 +224,17 @@ export const createDonePass = (
   filters: readonly Filter[],
   columns: Columns,
   bots: boolean,
-): { add(visit: Visit): void; visitors: Set<string>[] } => {
-  const tests = doneFilters(filters).map(({ of }) => compileFilters([of], columnOf(columns), []))
+  work: Work,
+  room: Room,
+): { add: Adder; visitors: Set<string>[] } => {
+  const tests = doneFilters(filters).map(({ of }) => compileFilters([of], columnOf(columns), [], work))
   const visitors = tests.map(() => new Set<string>())
-  const add = (visit: Visit): void => {
+  function* add(visit: Visit): Generator<void, void> {
     if (visit.flagged && !bots) return
     for (const hit of visit.hits) {
+      if (isDue(work)) yield
       if (hit.kind === engagement) continue
-      for (const [i, test] of tests.entries()) if (test(visit, hit)) visitors[i]!.add(hit.vis)
+      for (const [i, test] of tests.entries()) if (test(visit, hit)) addTo(visitors[i]!, hit.vis, room)
     }
   }
   return { add, visitors }

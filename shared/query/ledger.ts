@@ -18,23 +18,16 @@ export type LedgerHour = {
   lost: number
 }
 
-type Sums = {
-  received: number
-  counted: number
-  flagged: Map<string, number>
-  refused: Map<string, number>
-  repeated: number
-  dead: number
-  lost: number
-}
+type Reasons = Map<string, number>
+type Sums = Omit<LedgerHour, 'from' | 'flagged' | 'refused'> & { flagged: Reasons; refused: Reasons }
 
 const hourMs = 3_600_000
 const dayMs = 86_400_000
 
 /** Start of the hour that an instant lies in. Hours of receipt are hours of UTC. */
-export const hourOf = (t: number): number => Math.floor(t / hourMs) * hourMs
+const hourOf = (t: number): number => Math.floor(t / hourMs) * hourMs
 
-const addReasons = (to: Map<string, number>, reasons: Record<string, number> = {}): void => {
+const addReasons = (to: Reasons, reasons: Record<string, number> = {}): void => {
   for (const [reason, n] of Object.entries(reasons)) to.set(reason, (to.get(reason) ?? 0) + n)
 }
 
@@ -48,7 +41,7 @@ const addSums = (sums: Sums, n: LedgerSums): void => {
   addReasons(sums.refused, n.refused as Record<string, number> | undefined)
 }
 
-export type LedgerFold = { take(block: Block, before: number): void; hours(): LedgerHour[] }
+type LedgerFold = { take(block: Block, before: number): void; hours(): LedgerHour[] }
 
 /** Adds up ledger rows of hours that overlap `[from, to)`. */
 export const createLedgerFold = ({ from, to }: { from: number; to: number }): LedgerFold => {

@@ -6,17 +6,22 @@ export const queryLimits = {
   filterDepth: 10,
   filterLeaves: 100,
   valuesPerFilter: 1_000,
+  /** Values of all conditions together. */
+  values: 10_000,
   valueLength: 2_000,
   propKeyLength: 300,
-  /** A pattern's text, and the instructions it compiles to: matching one value costs at most their product with its length. */
+  /** A pattern's text, and the instructions it and all together compile to: matching one value costs at most their product with its length. */
   patternLength: 500,
   patternProgram: 1_000,
-  /** Answers of a pattern kept per query, so that a page seen a million times is matched once. */
-  patternMemo: 50_000,
+  patternPrograms: 5_000,
+  /** Characters of answers of conditions that are kept, so that a page seen a million times is searched once. */
+  memoCharacters: 5_000_000,
   /** Rows of one answer. */
   pageRows: 10_000,
   /** Groups of one answer before paging; the tail beyond is `(other)`, exactly. */
   groups: 100_000,
+  /** Groups that may come to be while an answer is made; one with more is refused. */
+  allGroups: 1_000_000,
   /** Time buckets of one answer. */
   buckets: 10_000,
   rangeDays: 5_000,
@@ -25,5 +30,13 @@ export const queryLimits = {
   timeMs: 20_000,
   /** The event loop is let go at least this often while a question is worked on. */
   sliceMs: 10,
+  /** Work (about one a character that a filter looks at) after which it is asked whether it is time to. */
+  sliceWork: 200_000,
+  /** Questions worked on at a time, of all and of one key; others wait so long, and so many of them. */
+  running: 4,
+  runningPerKey: 2,
+  waiting: 64,
+  waitingPerKey: 32,
+  waitMs: 20_000,
   ledgerDays: 400,
 } as const

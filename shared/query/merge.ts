@@ -4,6 +4,7 @@ import type { Calendar } from '../site/zone.ts'
 import type { Session } from '../visit/event.ts'
 import { type HitReader, hitReader, type VisitReader, visitReader } from './dimensions.ts'
 import type { ColumnOf } from './filters.ts'
+import { endless, type Room, sizes, textBytes } from './room.ts'
 
 /**
  * From blocks to whole visits. Of one day and session the row with the newest event offset stands, hits of all its rows add up;
@@ -14,7 +15,7 @@ import type { ColumnOf } from './filters.ts'
 export type Columns = { visit: readonly string[]; hit: readonly string[]; paths: boolean }
 
 export const pageview = 0
-export const otherEvent = 1
+const otherEvent = 1
 export const engagement = 2
 
 export type Hit = {
@@ -58,22 +59,39 @@ export const columnOf =
 
 const none: readonly string[] = []
 
-export type Merge = {
+type Merge = {
   /** Takes a block of the current day; rows at or beyond offset `before` are later than the answer and left out. */
   take(block: Block, before: number): void
-  /** Ends a day: the visits that lie on this day alone. */
+  /** Ends a day: the visits that lie on this day alone. Their room is given back with the next call. */
   day(): Visit[]
   /** Ends the reading: the visits that lie on several days. */
   rest(): Visit[]
+  /** Gives back all room. */
+  end(): void
 }
 
+/** Up to so many hits a visit's list is as long as they are; a longer one grows by halves, so that a robot's visit is not copied for each hit. */
+const exactHits = 16
+
 /** Merges the blocks of one partition, day after day, for the hits in `[from, to)`. */
-export const createMerge = (columns: Columns, range: { from: number; to: number }, calendar: Calendar): Merge => {
+export const createMerge = (columns: Columns, range: { from: number; to: number }, calendar: Calendar, room: Room = endless): Merge => {
   const visitReaders = columns.visit.map(visitReader)
   const hitReaders = columns.hit.map(hitReader)
-  const text = interner()
+  const visitBytes = sizes.visit + sizes.value * visitReaders.length
+  const hitBytes = sizes.hit + sizes.value * hitReaders.length
   const carried = new Map<string, Held>()
   let day = new Map<string, Held>()
+  /** Bytes of the current day, of the day before that is being counted now, and of visits on several days. */
+  const bytes = { day: 0, done: 0, carried: 0 }
+  const hold = (more: number): void => {
+    bytes.day += more
+    room.take(more)
+  }
+  const free = (): void => {
+    room.give(bytes.done)
+    bytes.done = 0
+  }
+  let text = interner(hold)
 
   const visitOf = (s: Session, vis: string, hits: Hit[]): Visit => ({
     start: s.start,
@@ -93,8 +111,11 @@ export const createMerge = (columns: Columns, range: { from: number; to: number 
 
   const takeRow = (row: Row): void => {
     const held = day.get(row.s.id)
-    const hits = held?.visit.hits ?? []
-    for (const h of row.h) if (h.t >= range.from && h.t < range.to) hits.push(hitOf(h, hitReaders, columns.paths, text))
+    const came = row.h.filter(({ t }) => t >= range.from && t < range.to).map((h) => hitOf(h, hitReaders, columns.paths, text))
+    hold(came.length * hitBytes)
+    const hits = held ? joined(held.visit.hits, came) : came
+    if (held) held.visit.hits = hits
+    else hold(visitBytes)
     if (held && held.off > row.off) return
     const vis = text(row.vis)
     day.set(row.s.id, { off: row.off, vis, visit: visitOf(row.s, vis, hits), several: row.s.days.length > 1 })
@@ -104,28 +125,42 @@ export const createMerge = (columns: Columns, range: { from: number; to: number 
     const other = carried.get(id)
     if (!other) return void carried.set(id, held)
     const newest = held.off >= other.off ? held : other
-    newest.visit.hits = [...other.visit.hits, ...held.visit.hits]
+    newest.visit.hits = other.visit.hits.concat(held.visit.hits)
     carried.set(id, newest)
   }
 
   return {
     take(block, before) {
+      free()
       for (const row of decodeRows(block)) if (row.off < before) takeRow(row)
     },
     day() {
+      free()
       const whole: Visit[] = []
+      let kept = 0
       for (const [id, held] of day) {
         for (const hit of held.visit.hits) hit.vis = held.vis
-        if (held.several) carry(id, held)
-        else whole.push(held.visit)
+        if (held.several) {
+          carry(id, held)
+          kept += visitBytes + held.visit.hits.length * hitBytes
+        } else whole.push(held.visit)
       }
+      bytes.carried += kept
+      bytes.done = bytes.day - kept
+      bytes.day = 0
       day = new Map()
+      text = interner(hold)
       return whole
     },
     rest() {
+      free()
       const visits = [...carried.values()].map(({ visit }) => visit)
       carried.clear()
       return visits
+    },
+    end() {
+      room.give(bytes.day + bytes.done + bytes.carried)
+      Object.assign(bytes, { day: 0, done: 0, carried: 0 })
     },
   }
 }
@@ -146,12 +181,20 @@ const hitOf = (h: RowHit, readers: readonly HitReader[], paths: boolean, text: I
 
 type Intern = (value: string) => string
 
-/** Keeps one copy of each text: a page seen a million times costs a million pointers, not strings. */
-const interner = (): Intern => {
+const joined = (hits: Hit[], more: Hit[]): Hit[] => {
+  if (more.length === 0) return hits
+  if (hits.length + more.length <= exactHits) return hits.concat(more)
+  for (const hit of more) hits.push(hit)
+  return hits
+}
+
+/** Keeps one copy of each text of a day: a page seen a million times costs a million pointers, not strings. */
+const interner = (hold: (bytes: number) => void): Intern => {
   const known = new Map<string, string>()
   return (value) => {
     const found = known.get(value)
     if (found !== undefined) return found
+    hold(textBytes(value))
     known.set(value, value)
     return value
   }

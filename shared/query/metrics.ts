@@ -88,7 +88,7 @@ export const needsOf = (metrics: readonly MetricName[]): Needs => {
   }
 }
 
-export const engagedMs = 10_000
+const engagedMs = 10_000
 
 /** GA4's rule; goals join it when they are built. */
 export const isEngaged = (visit: { fg: number; pv: number }): boolean => visit.fg >= engagedMs || visit.pv >= 2
@@ -142,6 +142,9 @@ const finish: Record<MetricName, (group: Group, beside: Beside) => MetricValue> 
 /** The value of a metric, computed from a group's sums, in the units of the answer. */
 export const metricValue = (metric: MetricName, group: Group, beside: Beside): MetricValue => finish[metric](group, beside)
 
+/** Of groups of which nobody asks for money: a map for each of a million would be felt. */
+const noRevenue = new Map<string, MoneySum>()
+
 /** A group in which nothing was counted. */
 export const emptyGroup = (values: readonly string[], bucket: number, needs: Needs, tail = false): Group => ({
   values,
@@ -160,7 +163,7 @@ export const emptyGroup = (values: readonly string[], bucket: number, needs: Nee
   scrollPairs: 0,
   visitors: needs.visitors ? new Set() : undefined,
   pagePairs: needs.pagePairs ? new Set() : undefined,
-  revenue: new Map(),
+  revenue: needs.revenue ? new Map() : noRevenue,
   lastVisit: -1,
   lastStart: -1,
 })

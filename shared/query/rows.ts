@@ -1,5 +1,4 @@
-import type { Buckets } from './buckets.ts'
-import { isTimeDimension } from './buckets.ts'
+import { type Buckets, isTimeDimension } from './buckets.ts'
 import type { Range } from './dates.ts'
 import type { Folded } from './fold.ts'
 import { type Beside, type Group, type MetricValue, metricValue } from './metrics.ts'
@@ -11,7 +10,7 @@ import type { Direction } from './schema.ts'
 
 /** `key` joins groups of two periods; a tail has none. */
 export type Row = { key: string; values: readonly string[]; bucket: number; tail: boolean; metrics: MetricValue[] }
-export type Order = readonly [string, Direction][]
+type Order = readonly [string, Direction][]
 
 type Finish = { metrics: readonly MetricName[]; buckets: Buckets | undefined; range: Range; cookieless: boolean; dayAt(t: number): number }
 
@@ -48,7 +47,7 @@ const moneyList = (value: MetricValue): Money[] =>
   Array.isArray(value) ? value : typeof value === 'object' && value !== null ? [value] : []
 
 /** 1/10,000 of the unit behind a decimal text. */
-export const unitsOf = (text: string): bigint => {
+const unitsOf = (text: string): bigint => {
   const [whole = '0', fraction = ''] = text.replace('-', '').split('.')
   const units = BigInt(whole + fraction.padEnd(4, '0'))
   return text.startsWith('-') ? -units : units

@@ -19,7 +19,7 @@ export type Query = {
   offset: number
   include: Include
 }
-export type Include = {
+type Include = {
   imports: boolean
   timeLabels: boolean
   totalRows: boolean

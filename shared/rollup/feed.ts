@@ -1,7 +1,7 @@
 import type { EventRecord } from '../visit/event.ts'
 
 /** What the live feed says of one hit: no id, no city. */
-export type FeedHit = { time: number; name: string; page?: string; country?: string; source: string }
+type FeedHit = { time: number; name: string; page?: string; country?: string; source: string }
 
 /** Hits a second and site that are worth showing. */
 export const feedLimit = 20

@@ -3,12 +3,13 @@ import type { Block, Row } from '../segment/row.ts'
 import { utcDay } from '../site/zone.ts'
 import type { EventRecord, LedgerSums, Touch } from '../visit/event.ts'
 import { encodeRows, type LedgerRow, ledgerDay } from './block.ts'
+import { checkEvent, deadOf } from './usable.ts'
 
 /**
  * rollup's pure step: accepted events become row blocks per (site, day), ledger rows and realtime sums (data.md §9.2).
  * Rows are upserts of the whole session on each of its days: no deltas, no sign rows.
  */
-export type Accepted = { offset: number; event: EventRecord }
+type Accepted = { offset: number; event: EventRecord }
 
 /** Realtime answers look back this far. */
 export const liveMs = 60 * 60_000
@@ -96,11 +97,15 @@ const addLive = ({ minutes, seen }: Live, site: string, { s, h, opened }: Touch,
 const blocksOf = (lists: ByDay<Row | LedgerRow>, from: number, to: number): Block[] =>
   [...lists].flatMap(([site, days]) => [...days].map(([day, rows]) => ({ site, day, from, to, rows: rows.length, body: encodeRows(rows) })))
 
-/** Everything that the events at offsets `[from, to)` write. Blocks hold exactly the rows of their interval (C1). */
+/**
+ * Everything that the events at offsets `[from, to)` write. Blocks hold exactly the rows of their interval (C1). Throws when the content
+ * of one of them cannot be used.
+ */
 export const foldEvents = (accepted: readonly Accepted[], from: number, to: number): RollupChange => {
   const lists: ByDay<Row | LedgerRow> = new Map()
   const live: Live = { minutes: new Map(), seen: new Map() }
   for (const { offset, event } of accepted) {
+    checkEvent(event)
     for (const touch of event.x) {
       for (const { day, row } of rowsOf(offset, touch)) put(lists, event.site, day, row)
       addLive(live, event.site, touch, event.lt - liveMs)
@@ -108,4 +113,24 @@ export const foldEvents = (accepted: readonly Accepted[], from: number, to: numb
   }
   if (accepted.length > 0) ledgerRows(accepted, accepted.at(-1)!.offset, lists)
   return { blocks: blocksOf(lists, from, to), minutes: [...live.minutes.values()], seen: [...live.seen.values()] }
+}
+
+/** An event as it can be folded: itself, or as a dead one. It follows from the event alone, so that every fold says the same. */
+const usable = (one: Accepted): Accepted => {
+  try {
+    foldEvents([one], one.offset, one.offset + 1)
+    return one
+  } catch {
+    return { offset: one.offset, event: deadOf(one.event) }
+  }
+}
+
+/** The same, with events whose content cannot be used in the ledger as dead: one of them must not stop the partition for ever. */
+export const foldUsable = (accepted: readonly Accepted[], from: number, to: number): { events: EventRecord[]; change: RollupChange } => {
+  const fold = (all: readonly Accepted[]) => ({ events: all.map(({ event }) => event), change: foldEvents(all, from, to) })
+  try {
+    return fold(accepted)
+  } catch {
+    return fold(accepted.map(usable))
+  }
 }

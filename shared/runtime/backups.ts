@@ -2,8 +2,8 @@ import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSyn
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../clock.ts'
-import { FootfallError } from '../errors.ts'
-import { type Handler, json, type Request } from '../handler.ts'
+import { FootfallError, replyOf } from '../errors.ts'
+import { type Handler, json, type Reply, type Request } from '../handler.ts'
 import type { Secrets } from '../ports/sites.ts'
 import { allow, allowChange, identify } from '../site/access.ts'
 import { wireBackups } from '../wire.ts'
@@ -23,6 +23,11 @@ export type Ports = {
 
 /** Bytes of one piece; as base64 in JSON it stays below the largest body. */
 export const pieceBytes = 720_000
+
+/** A copy, or a restore that is being sent, which nobody has asked about for so long is dropped: its sender has gone. */
+const unusedMs = 3_600_000
+
+type Kind = 'backup' | 'restore'
 
 const fileSchema = z.strictObject({ name: z.enum(['state', 'log', 'site']), size: z.int().min(0), sha256: z.string().length(64) })
 const manifestSchema = z.strictObject({ files: z.array(fileSchema).length(3) })
@@ -55,9 +60,18 @@ const readPiece = (path: string, offset: number): Buffer => {
   }
 }
 
+const openPiece = (path: string, offset: number): number => {
+  try {
+    return openSync(path, offset === 0 ? 'w' : 'r+', 0o600)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    throw new FootfallError('bad-request', { detail: 'The first piece is missing.', hint: 'Send the pieces in order, from offset 0 on.' })
+  }
+}
+
 /** Pieces may be sent again: each says where it belongs. */
 const writePiece = (path: string, offset: number, data: Buffer): void => {
-  const file = openSync(path, offset === 0 ? 'w' : 'r+', 0o600)
+  const file = openPiece(path, offset)
   try {
     writeSync(file, data, 0, data.length, offset)
   } finally {
@@ -65,33 +79,60 @@ const writePiece = (path: string, offset: number, data: Buffer): void => {
   }
 }
 
-export const createBackups = async ({ folder, secrets, clock, restart }: Ports): Promise<Handler> => {
-  const { checkBackup, names, pathOf, snapshotFolder, stageRestore } = await wireBackups()
-  const open = new Set<string>()
+const offsetOf = ({ query }: Request): number => {
+  const text = new URLSearchParams(query).get('offset') ?? '0'
+  const offset = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(offset)) return offset
+  throw new FootfallError('bad-request', { detail: 'offset is no whole number from 0 on.' })
+}
 
-  const begin = (kind: 'backup' | 'restore'): { id: string; path: string } => {
+/** What is wrong with a backup that was sent is told as it is, and is the sender's: the codes of our own files have no HTTP status. */
+const refusal = (error: unknown): Reply => {
+  if (error instanceof FootfallError && error.status < 400) return { ...replyOf(error), status: 400 }
+  throw error
+}
+
+export const createBackups = async ({ folder, secrets, clock, restart }: Ports): Promise<Handler> => {
+  const { checkBackup, keepSalts, names, pathOf, snapshotFolder, stageRestore } = await wireBackups()
+  /** When each was last asked about; one that is at work is not to be dropped whatever it takes. */
+  const open = new Map<string, number>()
+  const atWork = Number.POSITIVE_INFINITY
+  let isFinishing = false
+
+  const begin = (kind: Kind): { id: string; path: string } => {
+    for (const [id, usedAt] of open) if (usedAt < clock.now() - unusedMs) forget(id)
     const id = `${kind}-${clock.random(12).toString('hex')}`
-    open.add(id)
+    open.set(id, clock.now())
     return { id, path: join(folder, id) }
   }
-  const placeOf = (id: string): string => {
-    if (!open.has(id)) throw new FootfallError('not-found', { hint: 'Begin again: a copy is forgotten when the server stops.' })
-    return join(folder, id)
-  }
   const forget = (id: string): void => {
-    rmSync(placeOf(id), { recursive: true, force: true })
+    rmSync(join(folder, id), { recursive: true, force: true })
     open.delete(id)
   }
-  const fileOf = (id: string, name: string): string => {
+  /** A copy is only read and a restore only written: the id of one is nothing to the paths of the other. */
+  const placeOf = (kind: Kind, id: string): string => {
+    const usedAt = open.get(id)
+    if (usedAt === undefined || !id.startsWith(`${kind}-`))
+      throw new FootfallError('not-found', {
+        hint: 'Begin again: a copy is forgotten after an hour without use, and when the server stops.',
+      })
+    if (usedAt === atWork) throw new FootfallError('conflict', { detail: 'It is being checked.' })
+    open.set(id, clock.now())
+    return join(folder, id)
+  }
+  const fileOf = (kind: Kind, id: string, name: string): string => {
     const known = names.find((one) => one === name)
     if (!known) throw new FootfallError('not-found')
-    return pathOf(placeOf(id), known)
+    return pathOf(placeOf(kind, id), known)
   }
 
   const beginBackup = async () => {
     const { id, path } = begin('backup')
+    open.set(id, atWork)
     try {
-      return json(201, { id, files: await snapshotFolder(folder, path) })
+      const files = await snapshotFolder(folder, path)
+      open.set(id, clock.now())
+      return json(201, { id, files })
     } catch (error) {
       forget(id)
       throw error
@@ -104,14 +145,32 @@ export const createBackups = async ({ folder, secrets, clock, restart }: Ports):
     return json(201, { id })
   }
 
-  const finish = async (id: string, request: Request) => {
-    const { files } = parseBody(manifestSchema, request)
-    const path = placeOf(id)
-    checkBackup(path, files)
-    stageRestore(folder, path)
+  const put = async (id: string, files: Parameters<typeof checkBackup>[1]): Promise<Reply> => {
+    const path = placeOf('restore', id)
+    open.set(id, atWork)
+    try {
+      await checkBackup(path, files)
+    } catch (error) {
+      open.set(id, clock.now())
+      return refusal(error)
+    }
     open.delete(id)
+    keepSalts(folder, path)
+    stageRestore(folder, path)
     await restart()
     return json(200, { restored: true })
+  }
+
+  /** One at a time: of two, the second would be staged while the first is being put in place, and be lost. */
+  const finish = async (id: string, request: Request): Promise<Reply> => {
+    const { files } = parseBody(manifestSchema, request)
+    if (isFinishing) throw new FootfallError('conflict', { detail: 'Another restore is being put in place.' })
+    isFinishing = true
+    try {
+      return await put(id, files)
+    } finally {
+      isFinishing = false
+    }
   }
 
   const answer = async (request: Request) => {
@@ -122,16 +181,17 @@ export const createBackups = async ({ folder, secrets, clock, restart }: Ports):
         return beginBackup()
       case 'GET backups/ID/FILE':
         return json(200, {
-          data: readPiece(fileOf(id, name), Number(new URLSearchParams(request.query).get('offset') ?? 0)).toString('base64'),
+          data: readPiece(fileOf('backup', id, name), offsetOf(request)).toString('base64'),
         })
       case 'DELETE backups/ID':
+        placeOf('backup', id)
         forget(id)
         return json(200, { forgotten: true })
       case 'POST restores':
         return beginRestore()
       case 'PUT restores/ID/FILE': {
         const { offset, data } = parseBody(pieceSchema, request)
-        writePiece(fileOf(id, name), offset, Buffer.from(data, 'base64'))
+        writePiece(fileOf('restore', id, name), offset, Buffer.from(data, 'base64'))
         return json(200, { written: true })
       }
       case 'POST restores/ID/finish':

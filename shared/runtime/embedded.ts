@@ -9,7 +9,7 @@ import { holdFolder, putRestore, type Stores, wire } from '../wire.ts'
 import { ensureAdminKey } from './admin-key.ts'
 import { createBackups, dropLeftovers } from './backups.ts'
 import { type OpenFunction, openFunction } from './functions.ts'
-import type { Logger } from './log.ts'
+import { type Logger, sparing } from './log.ts'
 import { createHealth, createPublicHandler } from './public.ts'
 import { connectRemote } from './remote.ts'
 import type { FunctionName } from './routes.ts'
@@ -21,7 +21,7 @@ export type Embedded = {
   /** Public paths, as the server answers them. */
   handle: Handler
   adminKey: string
-  /** True when the folder had no site before. */
+  /** True when the folder has never had a site. */
   isNew: boolean
   /** Ends everything in the order in which nothing is lost; may be called twice. */
   close(): Promise<void>
@@ -39,15 +39,31 @@ const internal = (path: string, body = ''): Request => ({
   address: '127.0.0.1',
 })
 
-/** Runs the schedule now and every hour: salts made ahead and destroyed, expired secrets dropped. */
-const startSchedule = async (manage: Handler, clock: Clock, onError: (error: unknown) => void): Promise<() => void> => {
+/**
+ * Runs the schedule now and every hour: salts made ahead and destroyed, expired secrets dropped. The answer ends it, and with it the
+ * run that is under way.
+ */
+export const startSchedule = async (manage: Handler, clock: Clock, onError: (error: unknown) => void): Promise<() => Promise<void>> => {
   let cancel = () => {}
+  let stopped = false
+  let running: Promise<unknown> = Promise.resolve()
   const again = () => {
-    cancel = clock.after(scheduleMs, () => void manage(internal('/schedule')).catch(onError).finally(again))
+    if (stopped) return
+    cancel = clock.after(scheduleMs, () => {
+      running = manage(internal('/schedule')).catch(onError).finally(again)
+    })
   }
-  await manage(internal('/schedule'))
+  await manage(internal('/schedule')).catch((error: unknown) => {
+    // Salts are made before anything of it can be kept waiting by a reader; the rest is done in an hour.
+    if (!(error instanceof FootfallError) || !error.retryable) throw error
+    onError(error)
+  })
   again()
-  return () => cancel()
+  return async () => {
+    stopped = true
+    cancel()
+    await running
+  }
 }
 
 const startThread = async (data: WorkerData, onExit: (code: number) => void) => {
@@ -84,13 +100,27 @@ type Opened = {
   close(): Promise<void>
 }
 
-const createClosers = () => {
+/** What was opened, ended in reverse order: all of it, also when one of them fails. */
+export const createClosers = () => {
   const closers: (() => unknown)[] = []
   const close = async () => {
-    for (const end of closers.splice(0).reverse()) await end()
+    const errors: unknown[] = []
+    for (const end of closers.splice(0).reverse())
+      try {
+        await end()
+      } catch (error) {
+        errors.push(error)
+      }
+    if (errors.length > 0) throw new AggregateError(errors, `Not everything could be closed: ${errors.map(String).join('; ')}`)
   }
-  return { add: (end: () => unknown) => closers.push(end), close }
+  /** After a failed start: why it failed says more than what could not be closed by then. */
+  const closeQuietly = () => close().catch(() => undefined)
+  return { add: (end: () => unknown) => closers.push(end), close, closeQuietly }
 }
+
+/** A folder that has never had a site: one whose site was removed gets none again. */
+const hasNoHistory = async ({ sites }: Stores): Promise<boolean> =>
+  (await sites.list()).length === 0 && (await sites.find('localhost')) === undefined
 
 /** Hits are kept this long after a state that has taken them is on the disk. */
 const keepHitsMs = 72 * 3_600_000
@@ -102,7 +132,7 @@ const trimHits = async ({ log }: Stores, next: number, clock: Clock): Promise<vo
 }
 
 const openThreads = async (config: Config, clock: Clock, logger: Logger, onFatal: (error: Error) => void): Promise<Opened> => {
-  const { add, close } = createClosers()
+  const { add, close, closeQuietly } = createClosers()
   try {
     const busName = `footfall-${process.pid}`
     const start = async (part: WorkerData['part']) => {
@@ -114,10 +144,11 @@ const openThreads = async (config: Config, clock: Clock, logger: Logger, onFatal
     const stores = await wire(config.data, 'edge', clock, { logThread })
     add(() => stores.close())
     const adminKey = await ensureAdminKey(config.data, stores.secrets, clock)
-    const isNew = (await stores.sites.list()).length === 0
+    const isNew = await hasNoHistory(stores)
     const functions = new Map<FunctionName, Handler>()
+    const onError = sparing(clock, 1_000, (error: unknown) => logger.error({ err: error }, 'hits cannot be taken'))
     const open = async (name: FunctionName): Promise<OpenFunction> => {
-      const opened = await openFunction(name, stores, config, clock)
+      const opened = await openFunction(name, stores, config, clock, onError)
       functions.set(name, opened.handle)
       return opened
     }
@@ -133,7 +164,7 @@ const openThreads = async (config: Config, clock: Clock, logger: Logger, onFatal
     await open('serve-dashboard')
     return { functions, log: stores.log, secrets: stores.secrets, adminKey, isNew, close }
   } catch (error) {
-    await close()
+    await closeQuietly()
     throw error
   }
 }
@@ -143,12 +174,12 @@ const openThreads = async (config: Config, clock: Clock, logger: Logger, onFatal
  * in before a question is answered.
  */
 const openHere = async (config: Config, clock: Clock): Promise<Opened> => {
-  const { add, close } = createClosers()
+  const { add, close, closeQuietly } = createClosers()
   try {
     const stores = await wire(config.data, 'all', clock)
     add(() => stores.close())
     const adminKey = await ensureAdminKey(config.data, stores.secrets, clock)
-    const isNew = (await stores.sites.list()).length === 0
+    const isNew = await hasNoHistory(stores)
     const functions = new Map<FunctionName, Handler>()
     const handlers = new Map<string, Handler>()
     for (const name of ['manage-sites', 'collect-hit', 'query-metrics', 'serve-dashboard'] as const) {
@@ -158,26 +189,25 @@ const openHere = async (config: Config, clock: Clock): Promise<Opened> => {
     }
     for (const name of stageNames) handlers.set(name, (await openFunction(name, stores, config, clock)).handle)
     await functions.get('manage-sites')!(internal('/schedule'))
-    let failure: string | undefined
-    const stages = runStages(stores, handlers, clock, ({ error }) => {
-      failure = error
-    })
+    const stages = runStages(stores, handlers, clock, () => undefined) // told by `drained` to whoever asks
     add(() => stages.stop())
     for (const [name, handle] of functions)
       functions.set(name, async (request) => {
         await stages.drained()
-        if (failure) throw new FootfallError('internal', { detail: failure })
         return handle(request)
       })
     return { functions, log: stores.log, secrets: stores.secrets, adminKey, isNew, close }
   } catch (error) {
-    await close()
+    await closeQuietly()
     throw error
   }
 }
 
-/** Holds the folder and what is open over it, which a restore closes and opens again. */
-const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>): Promise<Embedded> => {
+/**
+ * Holds the folder and what is open over it, which a restore closes and opens again. `onFatal` is called when that fails: nothing would
+ * answer any more, and a new start either goes on with the restore or says what is wrong.
+ */
+const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>, onFatal: (error: Error) => void): Promise<Embedded> => {
   const release = await holdFolder(config.data, clock)
   try {
     dropLeftovers(config.data)
@@ -190,12 +220,24 @@ const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>): 
       const backups = await createBackups({ folder: config.data, secrets: now.secrets, clock, restart })
       answer = createPublicHandler(now.functions, { health: createHealth(now.log), backups })
     }
-    const restart = async () => {
+    const reopen = async () => {
       answer = undefined
       await opened?.close()
       opened = undefined
       await putRestore(config.data)
       await use(await open())
+    }
+    let restarting: Promise<void> | undefined
+    const restart = (): Promise<void> => {
+      restarting ??= reopen()
+        .catch((cause) => {
+          onFatal(new Error('The data folder could not be opened again after a restore.', { cause }))
+          throw cause
+        })
+        .finally(() => {
+          restarting = undefined
+        })
+      return restarting
     }
     await use(opened)
     return {
@@ -203,10 +245,14 @@ const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>): 
       adminKey,
       isNew,
       async close() {
+        await restarting?.catch(() => undefined) // `onFatal` was told
         answer = undefined
-        await opened?.close()
-        opened = undefined
-        release()
+        try {
+          await opened?.close()
+        } finally {
+          opened = undefined
+          release()
+        }
       },
     }
   } catch (error) {
@@ -220,7 +266,13 @@ const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>): 
  * `onFatal` is called when a thread dies: the process must end then, a restart goes on from the log. Throws what `holdFolder` throws.
  */
 export const startEmbedded = (config: Config, logger: Logger, onFatal: (error: Error) => void): Promise<Embedded> =>
-  hold(config, systemClock, () => openThreads(config, systemClock, logger, onFatal))
+  hold(config, systemClock, () => openThreads(config, systemClock, logger, onFatal), onFatal)
 
 /** The same functions in this thread alone, for commands that work on a folder no server holds. */
-export const openFunctions = (config: Config, clock: Clock): Promise<Embedded> => hold(config, clock, () => openHere(config, clock))
+export const openFunctions = (config: Config, clock: Clock): Promise<Embedded> =>
+  hold(
+    config,
+    clock,
+    () => openHere(config, clock),
+    () => undefined, // the command that restores is told, and ends
+  )

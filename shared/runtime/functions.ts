@@ -51,12 +51,18 @@ const openKnowledge = async (config: Config) => {
   return { agents: createAgents(), places: await openPlaces(config.geo), isTrustedProxy: await openProxies(config.trustedProxies) }
 }
 
-/** Opens one function over the ports of its thread. */
-export const openFunction = async (name: FunctionName, stores: Stores, config: Config, clock: Clock): Promise<OpenFunction> => {
+/** Opens one function over the ports of its thread. `onError` is told of outages that the function answers by itself. */
+export const openFunction = async (
+  name: FunctionName,
+  stores: Stores,
+  config: Config,
+  clock: Clock,
+  onError?: (error: unknown) => void,
+): Promise<OpenFunction> => {
   switch (name) {
     case 'collect-hit': {
       const { createHandler } = await import('#functions/collect-hit/handler.ts')
-      const { handle, flush } = createHandler({ ...stores, clock, ...(await openKnowledge(config)) }, { rate: config.rate })
+      const { handle, flush } = createHandler({ ...stores, clock, ...(await openKnowledge(config)) }, { rate: config.rate, onError })
       return { handle, end: flush }
     }
     case 'enrich-session': {

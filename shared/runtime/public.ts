@@ -16,7 +16,7 @@ export const createPublicHandler = (
   }
 }
 
-/** 200 when hits can be made durable: an empty append goes the whole way of a commit. */
+/** 200 when hits can be made durable: an append of nothing goes the whole way of a commit, writes to the disk included. */
 export const createHealth =
   (log: LogWriter): Handler =>
   async () => {

@@ -11,8 +11,12 @@ export type ServeOptions = {
   handler: Handler
   host: string
   port: number
-  /** Largest body of a path, bytes; a larger one is cut off with 413 before it is read. */
-  maxBodyBytes: (path: string) => number
+  /** Largest body of a path, bytes, for a request with an Authorization header or without; a larger one is cut off with 413. */
+  maxBodyBytes: (path: string, hasAuthorization: boolean) => number
+  /** Most bytes of all bodies that are being read or answered; `limits` has the default. */
+  allBodyBytes?: number
+  /** How long a stream waits for its reader; `limits` has the default. */
+  stallMs?: number
   onError: (error: unknown, request: { method: string; path: string }) => void
 }
 
@@ -31,10 +35,15 @@ export const limits = {
   /** Longer than the proxy in front keeps a connection idle, else its next request meets a closing socket. */
   keepAliveMs: 75_000,
   connections: 20_000,
+  /** Beyond it a request is told to come again: many bodies at once must not fill the memory. */
+  allBodyBytes: 256_000_000,
+  /** A reader of a stream that takes nothing for so long has gone without a word. */
+  stallMs: 30_000,
 } as const
 
 const empty = Buffer.alloc(0)
 const tooLarge = replyOf(new FootfallError('too-large'))
+const overloaded = replyOf(new FootfallError('overloaded'))
 
 /**
  * A request as handlers see it. A class, so that all of them have one shape and `signal` is made only when it is asked for: an abort
@@ -75,31 +84,45 @@ const splitUrl = (url: string): { path: string; query: string } => {
 
 const isStream = (body: Reply['body']): body is AsyncIterable<string> => typeof body === 'object' && !Buffer.isBuffer(body)
 
+/** Resolves when the reader has taken what was written, or has gone; a reader that takes nothing is cut off. */
+const drained = (response: ServerResponse, stallMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const stalled = setTimeout(() => response.destroy(), stallMs)
+    const done = () => {
+      clearTimeout(stalled)
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
+
 /** Writes a stream piece by piece; a slow reader slows the source, one that has gone ends it. */
-const writeStream = async (body: AsyncIterable<string>, response: ServerResponse): Promise<void> => {
+const writeStream = async (body: AsyncIterable<string>, response: ServerResponse, stallMs: number): Promise<void> => {
   for await (const piece of body) {
-    if (response.destroyed) return
-    if (!response.write(piece))
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          response.off('drain', done)
-          response.off('close', done)
-          resolve()
-        }
-        response.on('drain', done)
-        response.on('close', done)
-      })
+    if (response.destroyed || response.writableEnded) return
+    if (!response.write(piece)) await drained(response, stallMs)
   }
   response.end()
 }
 
-const send = (response: ServerResponse, { status, headers, body }: Reply): Promise<void> | undefined => {
+/** Ends a stream and its connection: it said nothing of closing when it began. */
+const endStream = (response: ServerResponse): void => {
+  const { socket } = response
+  response.end(() => socket?.end())
+}
+
+/** Streams of events have no end of their own; any other that is ended early would look whole and not be it. */
+const isEndless = ({ headers }: Reply): boolean => headers?.['content-type']?.startsWith('text/event-stream') ?? false
+
+const send = (response: ServerResponse, { status, headers, body }: Reply, stallMs: number): Promise<void> | undefined => {
   if (response.destroyed) return undefined
   if (isStream(body)) {
     response.on('error', () => undefined) // the client has gone in the middle of the stream, which ends by that
     response.writeHead(status, headers)
     response.flushHeaders()
-    return writeStream(body, response)
+    return writeStream(body, response, stallMs)
   }
   const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length
   // A 204 has no body, so it says no length either (RFC 9110 §8.6).
@@ -110,8 +133,17 @@ const send = (response: ServerResponse, { status, headers, body }: Reply): Promi
 
 /** Starts listening; answers once the port is open. Throws `port-taken`. */
 export const serve = async (options: ServeOptions): Promise<Served> => {
-  const { handler, onError, maxBodyBytes } = options
+  const { handler, onError, maxBodyBytes, allBodyBytes = limits.allBodyBytes, stallMs = limits.stallMs } = options
   let closing = false
+  let bodyBytes = 0
+  /** Streams that would go on for ever: ended when the closing begins, so that it need not wait and their readers come back at once. */
+  const endless = new Set<ServerResponse>()
+
+  const keep = (response: ServerResponse): void => {
+    endless.add(response)
+    response.on('close', () => endless.delete(response))
+    if (closing) setImmediate(() => endStream(response))
+  }
 
   const finish = async (request: Request, response: ServerResponse): Promise<void> => {
     let reply: Reply
@@ -123,7 +155,8 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     }
     if (closing) response.setHeader('connection', 'close')
     try {
-      await send(response, reply)
+      if (isStream(reply.body) && isEndless(reply)) keep(response)
+      await send(response, reply, stallMs)
     } catch (error) {
       onError(error, request)
       response.destroy()
@@ -132,31 +165,44 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
 
   const take = (message: IncomingMessage, response: ServerResponse): void => {
     const { path, query } = splitUrl(message.url ?? '/')
-    const limit = maxBodyBytes(path)
+    const limit = maxBodyBytes(path, message.headers.authorization !== undefined)
     let body: Buffer | undefined
     let more: Buffer[] | undefined
     let length = 0
     let refused = false
+    let ended = false
 
-    /** The answer goes out at once, the rest of the body is not waited for. */
-    const refuse = () => {
-      refused = true
-      response.writeHead(tooLarge.status, { ...tooLarge.headers, connection: 'close' })
-      response.end(tooLarge.body, () => message.destroy())
+    const release = () => {
+      bodyBytes -= length
+      length = 0
     }
-    if (Number(message.headers['content-length'] ?? 0) > limit) return refuse()
+    /** The answer goes out at once, the rest of the body is not waited for. */
+    const refuse = (reply: typeof tooLarge) => {
+      refused = true
+      release()
+      body = more = undefined
+      response.writeHead(reply.status, { ...reply.headers, connection: 'close' })
+      response.end(reply.body, () => message.destroy())
+    }
+    if (Number(message.headers['content-length'] ?? 0) > limit) return refuse(tooLarge)
     message.on('data', (chunk: Buffer) => {
       if (refused) return
       length += chunk.length
-      if (length > limit) return refuse()
-      if (!body) body = chunk
-      else if (more) more.push(chunk)
+      bodyBytes += chunk.length
+      if (length > limit) return refuse(tooLarge)
+      if (bodyBytes > allBodyBytes) return refuse(overloaded)
+      if (!body) {
+        body = chunk
+        message.on('close', () => ended || release()) // its client has gone in the middle
+      } else if (more) more.push(chunk)
       else more = [body, chunk]
     })
     message.on('end', () => {
       if (refused) return
+      ended = true
       const whole = more ? Buffer.concat(more, length) : (body ?? empty)
-      void finish(new TakenRequest(message, response, path, query, whole), response)
+      const finished = finish(new TakenRequest(message, response, path, query, whole), response)
+      if (length > 0) void finished.finally(release)
     })
   }
 
@@ -189,6 +235,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
         clearTimeout(cut)
         resolve()
       })
+      for (const response of endless) endStream(response)
       server.closeIdleConnections()
       for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     })

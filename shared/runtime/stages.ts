@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
+import { FootfallError } from '../errors.ts'
 import type { Handler } from '../handler.ts'
-import { createLoop, type Loop, type LoopReport, type Subscription } from '../trigger/loop.ts'
+import { createLoop, type Loop, type LoopReport, type Options, type Subscription } from '../trigger/loop.ts'
 import type { Stores } from '../wire.ts'
 import type { FunctionName } from './routes.ts'
 
@@ -17,29 +18,55 @@ const lingerMs = 25
 
 export type Stages = {
   reports(): LoopReport[]
-  /** Resolves when both stages have taken all that is in the log now. */
+  /**
+   * Resolves when both stages have taken all that is in the log now. Rejects with what stands in the way when a stage fails again and
+   * again, or at once when its partition is stopped: that ends by no waiting.
+   */
   drained(): Promise<void>
   /** Ends both loops after the call they are in. */
   stop(): Promise<void>
 }
+
+/** So many failures in a row are no passing trouble any more. */
+const failuresInARow = 3
+
+const isStopped = (error: unknown): boolean => error instanceof FootfallError && error.code === 'partition-stopped'
 
 /** Runs both stages until `stop`. */
 export const runStages = (
   stores: Stores,
   handlers: ReadonlyMap<string, Handler>,
   clock: Clock,
-  onFailure: (report: LoopReport) => void,
+  onFailure: Options['onFailure'],
 ): Stages => {
   const abort = new AbortController()
   const call = (name: string) => handlers.get(name)!
+  /** What a loop has failed with last; of no meaning once its report tells no failure any more. */
+  const causes = new Map<string, unknown>()
+  const remember: Options['onFailure'] = (report, cause) => {
+    causes.set(report.subscription.name, cause)
+    onFailure(report, cause)
+  }
   const loops: Loop[] = subscriptions.map((subscription) =>
-    createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs, onFailure }),
+    createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs, onFailure: remember }),
   )
   const running = Promise.all(loops.map((loop) => loop.run(abort.signal)))
 
+  const obstacleOf = ({ subscription, failures, error }: LoopReport): FootfallError | undefined => {
+    const cause = causes.get(subscription.name)
+    if (failures === 0 || (failures < failuresInARow && !isStopped(cause))) return undefined
+    if (cause instanceof FootfallError) return cause
+    return new FootfallError('internal', { detail: `${subscription.name}: ${error}`, cause })
+  }
+
   const reached = (loop: Loop, end: number): Promise<void> =>
-    new Promise((resolve) => {
-      const look = () => ((loop.report().position ?? -1) >= end || abort.signal.aborted ? resolve() : clock.after(2, look))
+    new Promise((resolve, reject) => {
+      const look = () => {
+        const obstacle = obstacleOf(loop.report())
+        if ((loop.report().position ?? -1) >= end || abort.signal.aborted) resolve()
+        else if (obstacle) reject(obstacle)
+        else clock.after(2, look)
+      }
       look()
     })
 

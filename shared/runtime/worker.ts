@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import type { Handler } from '../handler.ts'
 import { wire, wireLogThread } from '../wire.ts'
 import { openFunction } from './functions.ts'
-import { createLogger } from './log.ts'
+import { createLogger, sparing } from './log.ts'
 import { answerRemote } from './remote.ts'
 import type { FunctionName } from './routes.ts'
 import { runStages, stageNames } from './stages.ts'
@@ -28,7 +28,14 @@ const settleMs = 600_000
 
 /** Begins this thread's work; answers how to end it. */
 const begin = async (): Promise<() => unknown> => {
-  if (part === 'log') return wireLogThread(config.data, systemClock, port, busName)
+  if (part === 'log')
+    return wireLogThread(
+      config.data,
+      systemClock,
+      port,
+      busName,
+      sparing(systemClock, 1_000, (error) => logger.error({ err: error }, 'hits could not be written; their senders are told')),
+    )
   const stores = await wire(config.data, part, systemClock, { busName })
   const names: readonly FunctionName[] = part === 'stages' ? stageNames : ['query-metrics']
   const handlers = new Map<string, Handler>()
@@ -37,8 +44,8 @@ const begin = async (): Promise<() => unknown> => {
     answerRemote(port, handlers, (error, { path }) => logger.error({ err: error, path }, 'a request failed'))
     return () => stores.close()
   }
-  const stages = runStages(stores, handlers, systemClock, ({ subscription, failures, error }) =>
-    logger.error({ ...subscription, failures, error }, 'a batch failed and is repeated'),
+  const stages = runStages(stores, handlers, systemClock, ({ subscription, failures }, cause) =>
+    logger.error({ ...subscription, failures, err: cause }, 'a batch failed and is repeated'),
   )
   const settle = () => {
     try {

@@ -35,10 +35,13 @@ const cookieOf = (header: string | undefined, name: string): string | undefined 
   return undefined
 }
 
-/** The bearer key of a request; `undefined` when none was sent, '' when what was sent has not the form of a key. */
+/**
+ * The bearer key of a request; `undefined` when none was sent, '' when what was sent has not the form of a key. Another scheme is none
+ * of ours (a browser sends `Basic` by itself where a proxy asks for a password), but a key whose scheme was forgotten is a wrong one.
+ */
 export const bearerOf = (request: Request): string | undefined => {
   const header = request.headers['authorization']
-  if (header === undefined) return undefined
+  if (header === undefined || !/^(bearer\b|ff_)/i.test(header)) return undefined
   const text = /^bearer +(\S+)$/i.exec(header.slice(0, 200))?.[1] ?? ''
   return keyForm.test(text) ? text : ''
 }

@@ -75,7 +75,7 @@ const optionShape = {
 }
 
 /** What to send for each option. */
-export const optionCures = {
+const optionCures = {
   '': 'a JSON object with the options of the site',
   timezone: 'an IANA time zone, such as Europe/Berlin',
   identity: '"cookie" or "cookieless"',

@@ -18,8 +18,11 @@ const keptMs = 47 * hourMs
 /** Milliseconds from a date's UTC midnight to the moment its salt goes. */
 const lifeMs = dayMs + westMs + keptMs
 
+/** When the salt of a date is due to be gone. */
+export const saltGoneAt = (day: Day): number => utcOf(day) + lifeMs
+
 /** True when the salt of a date is due to be gone (or should be, had the schedule run). */
-export const isSaltGone = (day: Day, now: number): boolean => utcOf(day) + lifeMs <= now
+export const isSaltGone = (day: Day, now: number): boolean => saltGoneAt(day) <= now
 
 /**
  * The dates that must have a salt at `now`, oldest first, and the date before which salts are destroyed. It asks for every date

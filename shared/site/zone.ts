@@ -9,7 +9,7 @@ import type { ZoneSpan } from './config.ts'
 /** A calendar date as YYYYMMDD. */
 export type Day = number
 /** `[start, end)` in ms UTC. */
-export type DaySpan = { day: Day; start: number; end: number }
+type DaySpan = { day: Day; start: number; end: number }
 
 const dayMs = 86_400_000
 

@@ -13,8 +13,11 @@ export type Subscription = { name: string; topic: Topic; partition: number }
 
 export type Ports = { log: LogReader; leases: Leases; clock: Clock; call: (name: string) => Handler }
 
-/** `lingerMs`: pause after a small batch. The first record after an idle time is never delayed by it. */
-export type Options = { lingerMs: number; onFailure: (report: LoopReport) => void }
+/**
+ * `lingerMs`: pause after a small batch. The first record after an idle time is never delayed by it. `onFailure` gets what was thrown
+ * as well: the report has only its text, and whoever must mend it needs stack and cause.
+ */
+export type Options = { lingerMs: number; onFailure: (report: LoopReport, cause: unknown) => void }
 
 export const limits = {
   records: 2_000,
@@ -106,7 +109,7 @@ export const createLoop = (
       catchup = undefined
       failures++
       error = cause instanceof Error ? cause.message : String(cause)
-      onFailure(report())
+      onFailure(report(), cause)
       await sleep(clock, Math.min(limits.firstBackOffMs * 2 ** Math.min(failures - 1, 10), limits.backOffMs), signal)
     }
   }

@@ -14,6 +14,9 @@ const parse = (body: string): EventRecord | undefined => {
   }
 }
 
+/** How many records an event says were lost; content that is damaged says nothing and stops nobody. */
+const lostOf = ({ n }: { n?: Partial<EventRecord['n']> | null }): number => (Number.isSafeInteger(n?.lost) ? n!.lost! : 0)
+
 /**
  * The accepted events among `records`, in order. `lastSrc` is the greatest hits offset taken before (`undefined` = unknown, the
  * first one sets it). Accepted offsets are consecutive, with a gap only where an event says how much was lost;
@@ -25,7 +28,7 @@ export const acceptEvents = (records: readonly LogRecord[], lastSrc: number | un
   for (const { offset, body } of records) {
     const event = parse(body)
     if (event?.at !== offset) continue
-    if (last !== undefined && event.src !== last + Math.max(1, event.n.lost))
+    if (last !== undefined && event.src !== last + Math.max(1, lostOf(event)))
       throw new FootfallError('partition-stopped', { detail: `Event ${offset} is about hit record ${event.src}, after ${last}.` })
     last = event.src
     accepted.push({ offset, event })

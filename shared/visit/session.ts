@@ -17,7 +17,7 @@ export const visitLimits = { ms: 24 * 3_600_000, hits: 10_000 } as const
 export const graceMs = 15 * 60_000
 
 /** What a record says once about all its hits. */
-export type Opening = Pick<HitsRecord, 'fs' | 'user' | 'geo' | 'dev' | 'lang' | 'scr'> & { flag: string | undefined }
+type Opening = Pick<HitsRecord, 'fs' | 'user' | 'geo' | 'dev' | 'lang' | 'scr'> & { flag: string | undefined }
 
 /** Where a hit stands to the visitor's latest session. */
 export type Standing = 'inside' | 'after' | 'before'

@@ -4,13 +4,13 @@ import { clickIds, type SourceKind, sources } from './sources.ts'
 /** Where a visit came from: source, medium and referrer of the hit that opened it. The rule is product.md "Sources and channels". */
 
 /** `med` is absent when a campaign names its source and no medium (GA4: `(not set)`); `ref` when there is no outside referrer. */
-export type Source = { src: string; med?: string; ref?: string }
+type Source = { src: string; med?: string; ref?: string }
 
 /** Names of what is no source. */
 export const direct = { src: '(direct)', med: '(none)' } as const
 
 /** Longest host that is looked up (DNS); a longer one is cut. */
-export const sourceLimits = { hostChars: 253 } as const
+const sourceLimits = { hostChars: 253 } as const
 
 type Known = { name: string; kind: SourceKind }
 

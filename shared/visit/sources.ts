@@ -6,7 +6,7 @@
  * spaces, `-` and `_` do not matter. The longest host wins.
  */
 export type SourceKind = 'search' | 'social' | 'video' | 'shopping' | 'ai' | 'mail' | 'other'
-export type SourceEntry = readonly [name: string, hosts: string, spellings?: string]
+type SourceEntry = readonly [name: string, hosts: string, spellings?: string]
 
 /**
  * Click ids: [parameter, source, medium it implies], the most telling first. `cpc` as GA4 does for gclid, and only where the id is put

@@ -1,6 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { pipeline } from 'node:stream/promises'
+import { unpackTar } from 'modern-tar/fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '#shared/clock.ts'
 import { readConfig } from '#shared/config.ts'
@@ -108,6 +111,26 @@ test('a folder that no server holds is backed up and put back', async () => {
   expect(out).toContain('a.example')
   expect(out).not.toContain('b.example')
   expect(existsSync(join(env.FOOTFALL_DATA, 'restore-ready'))).toBe(false)
+})
+
+const saltsOf = (path: string): unknown[] => {
+  const db = new DatabaseSync(path, { readOnly: true })
+  const salts = db.prepare('SELECT day, value FROM salt ORDER BY day').all()
+  db.close()
+  return salts
+}
+
+test('a backup keeps no salt, and a restore goes on with the living ones', async () => {
+  const { folder, env, command, file } = await home()
+  await command('site', 'add', 'a.example')
+  const living = saltsOf(join(env.FOOTFALL_DATA, 'site.db'))
+  expect(living.length).toBeGreaterThan(2)
+  await command('backup', file)
+  await pipeline(createReadStream(file), unpackTar(join(folder, 'unpacked')))
+  expect(saltsOf(join(folder, 'unpacked', 'site.db'))).toEqual([])
+  expect(await command('restore', '--yes', file)).toMatchObject({ code: 0 })
+  expect(saltsOf(join(env.FOOTFALL_DATA, 'site.db'))).toEqual(living)
+  expect(saltsOf(join(env.FOOTFALL_DATA, 'replaced', 'site.db'))).toEqual([])
 })
 
 test('nothing is replaced by mistake', async () => {

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FootfallError } from '#shared/errors.ts'
+import { timeoutOf } from '../../scripts/cli/client.ts'
 import { anInstallation } from '../site/installation.ts'
 import { aClosedPort, aFolder, aTerminal, listen, listenPlain, publicFace, type } from './terminal.ts'
 
@@ -10,6 +11,19 @@ const aServer = async () => {
   const home = await anInstallation()
   return { home, port: await listen(publicFace(home)) }
 }
+
+it('a copy of gigabytes, and the check of one, are waited for; anything else is answered in a minute', () => {
+  const hour = 3_600_000
+  expect([timeoutOf('POST', '/api/backups'), timeoutOf('POST', '/api/restores/restore-0a/finish')]).toEqual([hour, hour])
+  for (const [method, path] of [
+    ['GET', '/api/backups/backup-0a/log?offset=0'],
+    ['DELETE', '/api/backups/backup-0a'],
+    ['POST', '/api/restores'],
+    ['PUT', '/api/restores/restore-0a/log'],
+    ['POST', '/api/v2/query'],
+  ])
+    expect(timeoutOf(method!, path!)).toBe(60_000)
+})
 
 describe('the way to Footfall', () => {
   it('is the server on this machine, with the key of the data folder', async () => {

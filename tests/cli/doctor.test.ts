@@ -68,7 +68,7 @@ describe('the doctor', () => {
     ['a wrong key', { key: `ff_own_${'A'.repeat(43)}` }, 'key', 'fail', 'missing or wrong', 'footfall key add'],
     [
       'no durable log',
-      { health: () => Promise.reject(new FootfallError('log-full')) },
+      { health: () => Promise.reject(new FootfallError('disk-full')) },
       'server',
       'fail',
       'answers 503',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Memtables, RollupChange, RollupFence } from '#shared/ports/memtables.ts'
+import type { BlockCursor, Memtables, RollupChange, RollupFence } from '#shared/ports/memtables.ts'
 import type { Block } from '#shared/segment/row.ts'
 
 /** What every memtables engine must do. */
@@ -76,6 +76,66 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
       expect(blocks).toEqual([block(20261026, 0, 1), block(20261025, 1, 2), block(20261026, 2, 3)])
       expect((await under.memtables.read(0, 'a.example', -20261031, -20261001)).blocks).toEqual([block(-20261026, 2, 3)])
       expect(await under.memtables.days(0, 'a.example')).toEqual({ first: 20261025, last: 20261027 })
+    })
+
+    describe('page by page', () => {
+      const [from, to] = [20261025, 20261027]
+      const all = [
+        block(20261026, 0, 1),
+        block(20261025, 1, 2),
+        block(20261026, 1, 2),
+        block(20261027, 1, 2),
+        block(20261025, 2, 3),
+        block(20261027, 3, 4),
+      ]
+      const other = [block(20261025, 1, 2, 'b.example'), block(20261024, 1, 2), block(20261028, 2, 3), block(-20261026, 2, 3)]
+
+      const pages = async (characters: number, [first, last]: [number, number] = [from, to], between = async (_page: number) => {}) => {
+        const found: Block[][] = []
+        for (let after: BlockCursor | undefined, n = 0; n === 0 || after; n++) {
+          const page = await under.memtables.read(0, 'a.example', first, last, { after, characters })
+          expect(page.fence).toBeDefined()
+          found.push(page.blocks)
+          after = page.next
+          await between(n)
+        }
+        return found
+      }
+
+      test.each([1, 25, 1e9])('at %d characters a page', async (characters) => {
+        await commitAll([{ ...nothing, blocks: [...all, ...other] }])
+        const found = await pages(characters)
+        expect(found.flat()).toEqual(all)
+        const length = all[0]!.body.length
+        expect(found.map((blocks) => blocks.length)).toEqual(characters < length ? [1, 1, 1, 1, 1, 1] : characters < 100 ? [2, 2, 2] : [6])
+        expect((await pages(characters, [20261026, 20261026])).flat()).toEqual([all[0], all[2]])
+        expect(await pages(characters, [20261029, 20261030])).toEqual([[]])
+        expect((await pages(characters, [-20261027, -20261025])).flat()).toEqual([other[3]])
+      })
+
+      test('blocks that come meanwhile come behind, and the fence tells of them', async () => {
+        await commitAll([{ ...nothing, blocks: all }])
+        const late = block(20261026, 9, 10)
+        const now = { ...fence, next: 1, src: 0 }
+        const found = await pages(1, [20261026, 20261026], async (n) => {
+          if (n > 0) return
+          const change = { ...nothing, blocks: [late, block(20261025, 9, 10)] }
+          expect(await under.memtables.commit(0, now, { ...now, next: 10, src: 1 }, change)).toBe('done')
+        })
+        expect(found.flat()).toEqual([all[0], all[2], late])
+        expect(await under.memtables.read(0, 'a.example', from, to, { after: { from: 1, day: 20261026 } })).toEqual({
+          fence: { ...now, next: 10, src: 1 },
+          blocks: [all[3], all[4], all[5], block(20261025, 9, 10), late],
+        })
+      })
+
+      test('without a word about it a page has an end all the same', async () => {
+        const large = Array.from({ length: 8 }, (_, i) => ({ ...block(20261025, i, i + 1), body: `["${'x'.repeat(5_000_000)}"]` }))
+        await commitAll([{ ...nothing, blocks: large }])
+        const page = await under.memtables.read(0, 'a.example', 20261025, 20261025)
+        expect(page.next).toEqual({ from: page.blocks.at(-1)!.from, day: 20261025 })
+        expect(page.blocks.length).toBeLessThan(8)
+      })
     })
 
     test('live sums add up, visitors count once, old ones are trimmed', async () => {

@@ -262,11 +262,11 @@ describe('a full disk', () => {
   }
   const large = 'x'.repeat(100_000)
 
-  test('log-full, nothing of it is there; with room again it goes on', async () => {
+  test('disk-full, nothing of it is there; with room again it goes on', async () => {
     const { log, files } = open()
     await log.append('hits', 0, ['before'])
     const makeRoom = fill(files.log)
-    await expect(log.append('hits', 0, ['small', large])).rejects.toMatchObject({ code: 'log-full', status: 503, retryable: true })
+    await expect(log.append('hits', 0, ['small', large])).rejects.toMatchObject({ code: 'disk-full', status: 503, retryable: true })
     expect((await log.ends('hits', 0)).end).toBe(1)
     makeRoom()
     expect(await log.append('hits', 0, ['after'])).toBe(1)
@@ -277,7 +277,7 @@ describe('a full disk', () => {
     const { log, files } = open()
     await log.append('hits', 0, ['before'])
     const makeRoom = fill(files.log, 200)
-    await expect(log.append('hits', 0, ['x'.repeat(400_000), 'y'.repeat(450_000)])).rejects.toMatchObject({ code: 'log-full' })
+    await expect(log.append('hits', 0, ['x'.repeat(400_000), 'y'.repeat(450_000)])).rejects.toMatchObject({ code: 'disk-full' })
     makeRoom()
     expect(await log.append('hits', 0, ['after'])).toBe(1)
     expect((await log.read('hits', 0, 0, all)).map(({ body }) => body)).toEqual(['before', 'after'])
@@ -287,7 +287,7 @@ describe('a full disk', () => {
     const { secrets, files } = open()
     const makeRoom = fill(files.site)
     const secret = { hash: 'h', kind: 'key' as const, role: 'read' as const, site: '', label: large, created: 0, until: 0 }
-    await expect(secrets.put(secret)).rejects.toMatchObject({ code: 'log-full' })
+    await expect(secrets.put(secret)).rejects.toMatchObject({ code: 'disk-full' })
     makeRoom()
     await secrets.put(secret)
     expect(await secrets.find('h')).toBeDefined()
@@ -303,7 +303,7 @@ describe('a full disk', () => {
     clock.advance(2_000)
     await sessions.commit(0, aFence(2), aFence(3), change('held only'))
     clock.advance(2_000)
-    await expect(sessions.commit(0, aFence(3), aFence(4), change(large))).rejects.toMatchObject({ code: 'log-full' })
+    await expect(sessions.commit(0, aFence(3), aFence(4), change(large))).rejects.toMatchObject({ code: 'disk-full' })
     const standing = async () => {
       const { fence, sessions: held } = await sessions.load(0, [visitor], [], [])
       return [fence!.next, held[0]!.state]
@@ -471,13 +471,13 @@ describe('the thread that owns the log', () => {
     let fails = true
     const { commit } = aCounting()
     const { writer } = aWriter((parts) => {
-      if (fails) throw new FootfallError('log-full')
+      if (fails) throw new FootfallError('disk-full')
       return commit(parts)
     })
     const outcomes = await Promise.allSettled([writer.append('hits', 0, ['a']), writer.append('hits', 0, ['b'])])
     expect(outcomes).toMatchObject([
-      { status: 'rejected', reason: { code: 'log-full', retryable: true } },
-      { status: 'rejected', reason: { code: 'log-full' } },
+      { status: 'rejected', reason: { code: 'disk-full', retryable: true } },
+      { status: 'rejected', reason: { code: 'disk-full' } },
     ])
     fails = false
     expect(await writer.append('hits', 0, ['c'])).toBe(0)

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createHandler, limits, type Ports } from '#functions/collect-hit/handler.ts'
+import { refusalsMs } from '#functions/collect-hit/ledger.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { Reply, Request } from '#shared/handler.ts'
 import { createCidrs } from '#shared/hit/address.ts'
@@ -40,7 +41,7 @@ const aKey = async (role: Role, site = ''): Promise<string> => {
 }
 
 /** The function over the embedded stores; a test replaces the ports it is about. */
-const aCollect = (ports: Partial<Ports> = {}, rate = 0) =>
+const aCollect = (ports: Partial<Ports> = {}, rate = 0, onError?: (error: unknown) => void) =>
   createHandler(
     {
       ...stores,
@@ -50,7 +51,7 @@ const aCollect = (ports: Partial<Ports> = {}, rate = 0) =>
       isTrustedProxy: createCidrs(['127.0.0.0/8']),
       ...ports,
     },
-    { rate },
+    { rate, onError },
   )
 
 const aRequest = (fields: Partial<Request> = {}): Request => ({
@@ -141,7 +142,7 @@ describe('nothing is answered before the log has it', () => {
     expect((await reply).status).toBe(202)
   })
 
-  test.each(['log-unavailable', 'log-full'] as const)('%s: 503, come again; whether it is in the log nobody says', async (code) => {
+  test.each(['log-unavailable', 'disk-full'] as const)('%s: 503, come again; whether it is in the log nobody says', async (code) => {
     const reply = await send(aHit(), {
       collect: aCollect(
         aLog(async () => {
@@ -152,6 +153,26 @@ describe('nothing is answered before the log has it', () => {
     expect(reply).toMatchObject({ status: 503, headers: { 'retry-after': '1', 'access-control-allow-origin': '*' } })
     expect(told(reply)).toMatchObject({ code })
     expect(told(reply)).not.toHaveProperty('accepted')
+  })
+
+  test('a failure that is answered is told of, with its cause; a refusal is not', async () => {
+    const cause = new Error('no space')
+    const errors: unknown[] = []
+    const full = aLog(async () => {
+      throw new FootfallError('disk-full', { cause })
+    })
+    const collect = aCollect(full, 1, (error) => errors.push(error))
+    await send(aHit(), { collect })
+    await collect.handle(aRequest({ method: 'GET', path: '/pixel.gif', query: 'site=example.com&url=https%3A%2F%2Fexample.com%2F' }))
+    await send('{', { collect })
+    for (let i = 0; i < 9; i++) await send(aHit({ url: 'none' }), { collect })
+    expect(errors).toMatchObject([
+      { code: 'disk-full', cause },
+      { code: 'disk-full', cause },
+    ])
+    clock.advance(refusalsMs)
+    await new Promise(setImmediate)
+    expect(errors, 'refusals that are lost').toHaveLength(3)
   })
 
   test('refusals of a flush with unknown outcome are not added again', async () => {
@@ -259,7 +280,7 @@ describe('requests that are none', () => {
     const reply = await aCollect().handle(aRequest({ body: Buffer.from(body) }))
     expect([reply.status, told(reply).code]).toEqual([status, code])
     expect(Object.keys(told(reply)).sort()).toEqual(['code', 'error', 'hint'])
-    expect(reply.headers).toMatchObject({ 'access-control-allow-origin': '*' })
+    expect(reply.headers).toMatchObject({ 'access-control-allow-origin': '*', 'x-footfall-refused': 'malformed' })
   })
 
   test.each<[string, unknown]>([
@@ -277,13 +298,28 @@ describe('requests that are none', () => {
     expect((await send({ hits: [aHit({ site: 'nobody.example' }), aHit()] })).status).toBe(202)
   })
 
+  test('the reason stands in a header wherever a request is refused as a whole', async () => {
+    const reasonOf = async (value: unknown, sent?: Sent) => (await send(value, sent)).headers!['x-footfall-refused']
+    expect(await reasonOf('{')).toBe('malformed')
+    expect(await reasonOf(aHit(), { headers: { 'content-encoding': 'br' } })).toBe('malformed')
+    expect(await reasonOf({ hits: Array.from({ length: 26 }, () => aHit()) })).toBe('too-many')
+    expect(await reasonOf(' '.repeat(limits.bodyBytes + 1))).toBe('too-long')
+    expect(await reasonOf(aHit({ site: 'nobody.example' }))).toBe('unknown-site')
+    const collect = aCollect({}, 1)
+    for (let i = 0; i < 5; i++) expect(await reasonOf(aHit(), { collect })).toBeUndefined()
+    expect(await reasonOf(aHit(), { collect })).toBe('rate')
+  })
+
   test('a removed site is none', async () => {
     await putSite({ version: 2, removed: true })
     expect((await send(aHit())).status).toBe(404)
   })
 
   test('other paths and methods', async () => {
-    const status = async (fields: Partial<Request>) => (await aCollect().handle(aRequest(fields))).status
+    const ask = (fields: Partial<Request>) => aCollect().handle(aRequest(fields))
+    const status = async (fields: Partial<Request>) => (await ask(fields)).status
+    expect((await ask({ method: 'GET' })).headers).toMatchObject({ allow: 'POST, OPTIONS', 'access-control-allow-origin': '*' })
+    expect((await ask({ path: '/pixel.gif', method: 'POST' })).headers).toMatchObject({ allow: 'GET' })
     expect(await status({ method: 'GET' })).toBe(405)
     expect(await status({ method: 'PUT' })).toBe(405)
     expect(await status({ path: '/pixel.gif', method: 'POST' })).toBe(405)
@@ -338,6 +374,7 @@ describe('the size of a body', () => {
   test('gzip', async () => {
     expect((await zipped(JSON.stringify(aHit()))).status).toBe(202)
     expect((await zipped(JSON.stringify(aHit()), 'x-gzip')).status).toBe(202)
+    expect((await zipped(JSON.stringify(aHit()), 'GZIP')).status).toBe(202)
     expect((await hitRecords())[0]!.ev[0]!.path).toBe('/')
   })
 
@@ -369,14 +406,25 @@ describe('the size of a body', () => {
 })
 
 describe('keys', () => {
-  test.each(['nonsense', 'Basic abc', 'Bearer ', `Bearer ff_write_${'x'.repeat(43)}`, `Bearer ff_admin_${'x'.repeat(43)}`])(
-    '%s: 401, and nothing is taken',
+  test.each(['Basic abc', 'Negotiate', 'Digest username="x"'])(
+    '%s is no key of ours: a browser sends it by itself',
     async (authorization) => {
-      const reply = await send(aHit(), { headers: { authorization } })
-      expect([reply.status, told(reply).code]).toEqual([401, 'wrong-key'])
-      expect(await bodies()).toEqual([])
+      expect((await send(aHit(), { headers: { authorization } })).status).toBe(202)
+      expect(told(await send(aHit({ time: noon }), { headers: { authorization } })).refused).toEqual([{ index: 0, reason: 'needs-key' }])
     },
   )
+
+  test.each([
+    'Bearer ',
+    'Bearer nonsense',
+    `ff_write_${'x'.repeat(43)}`,
+    `Bearer ff_write_${'x'.repeat(43)}`,
+    `Bearer ff_admin_${'x'.repeat(43)}`,
+  ])('%s: 401, and nothing is taken', async (authorization) => {
+    const reply = await send(aHit(), { headers: { authorization } })
+    expect([reply.status, told(reply).code]).toEqual([401, 'wrong-key'])
+    expect(await bodies()).toEqual([])
+  })
 
   test('a key that may only read: 403', async () => {
     const reply = await send(aHit(), { key: await aKey('read') })
@@ -522,7 +570,7 @@ describe('refusals', () => {
     const collect = aCollect()
     for (let i = 0; i < 50; i++) await send(aHit({ site: 'nobody.example' }), { collect })
     expect(await bodies()).toEqual([])
-    clock.advance(limits.refusalsMs)
+    clock.advance(refusalsMs)
     await new Promise(setImmediate)
     expect(await refusalRecords()).toMatchObject([{ site: '', led: { 'unknown-site': 50 } }])
     await collect.flush()
@@ -654,6 +702,16 @@ describe('rate', () => {
     const collect = aCollect({}, 1)
     expect((await send({ hits: Array.from({ length: 25 }, () => aHit()) }, { collect })).status).toBe(202)
     expect((await send(aHit(), { collect })).headers!['retry-after']).toBe('21')
+  })
+
+  test('a request that is none costs one hit', async () => {
+    const collect = aCollect({}, 1)
+    for (let i = 0; i < 5; i++) expect((await send('{', { collect })).status).toBe(400)
+    expect((await send('{', { collect })).status).toBe(429)
+    expect((await send(aHit(), { collect })).status).toBe(429)
+    expect((await send(' '.repeat(limits.bodyBytes + 1), { collect })).status).toBe(429)
+    await collect.flush()
+    expect((await refusalRecords()).map(({ site, led }) => [site, led])).toEqual([['', { malformed: 5, rate: 3 }]])
   })
 
   test('an IPv6 network is a /48', async () => {

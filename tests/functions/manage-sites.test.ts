@@ -115,7 +115,13 @@ describe('who may do what', () => {
 
   it('takes a wrong key for wrong even beside a good cookie', async () => {
     const session = await home.aSession(key)
-    expect((await home.ask('GET /api/me', { headers: { cookie: session, authorization: 'Basic YTpi' } })).status).toBe(401)
+    expect((await home.ask('GET /api/me', { headers: { cookie: session, authorization: 'Bearer YTpi' } })).status).toBe(401)
+  })
+
+  it('takes a password for a proxy in front for no key: the cookie beside it holds, without one there is nothing', async () => {
+    const session = await home.aSession(key)
+    expect((await home.ask('GET /api/me', { headers: { cookie: session, authorization: 'Basic YTpi' } })).status).toBe(200)
+    expect((await home.ask('GET /api/me', { headers: { authorization: 'Basic YTpi' } })).status).toBe(401)
   })
 })
 

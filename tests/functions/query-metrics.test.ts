@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createHandler } from '#functions/query-metrics/handler.ts'
 import { encodeRows, ledgerDay } from '#shared/rollup/block.ts'
 import type { LedgerSums } from '#shared/visit/event.ts'
 import { aWorld, parse, start, type World } from '../query/service.ts'
@@ -90,6 +91,43 @@ describe('POST /api/v2/query', () => {
       fence: { gen: 2, topic: 'events', next: 0, src: -1, logTime: 0 },
     })
     expect(await ask({})).toMatchObject({ status: 503, code: 'store-unavailable' })
+  })
+
+  test('a day of several pages is read to its end, and each page is held against the first fence', async () => {
+    const { ask, visit, ports } = await aWorld()
+    for (const hour of ['08', '09', '10']) await visit({ at: `2026-03-15T${hour}:00:00Z` })
+    const { read } = ports.memtables
+    let pages = 0
+    let reset = false
+    ports.memtables.read = async (partition, site, from, to, page) => {
+      const found = await read(partition, site, from, to, { ...page, characters: 1 })
+      if (++pages === 1) await visit({ at: '2026-03-15T11:00:00Z' })
+      return reset && pages > 1 ? { ...found, fence: { ...found.fence!, next: 0 } } : found
+    }
+    expect((await ask({ metrics: ['visits'] })).results[0].metrics).toEqual([3])
+    expect(pages).toBe(4)
+    pages = 1
+    expect((await ask({ metrics: ['visits'] })).results[0].metrics).toEqual([4])
+    pages = 0
+    reset = true
+    expect(await ask({ metrics: ['visits'] })).toMatchObject({ status: 503, code: 'store-unavailable' })
+  })
+
+  test('a question that needs more memory than there is is refused, the next one is answered', async () => {
+    const { visit, ports, read } = await aWorld()
+    await visit(...Array.from({ length: 50 }, (_, i) => ({ at: '2026-03-15T08:00:00Z', who: `v${i}`, hits: [{ path: `/${i}` }] })))
+    const handle = createHandler(ports, { heapBytes: 80_000 })
+    const ask = async (fields: object) => {
+      const body = JSON.stringify({ site_id: 'example.com', metrics: ['visitors'], date_range: 'day', ...fields })
+      const headers = { authorization: `Bearer ${read}` }
+      return await handle({ method: 'POST', path: '/api/v2/query', query: '', headers, body: Buffer.from(body), address: '::1' })
+    }
+    for (let i = 0; i < 3; i++) {
+      const reply = await ask({ dimensions: ['event:page'] })
+      expect(reply.status).toBe(400)
+      expect(parse(reply).error).toContain('it needs more than')
+      expect((await ask({ date_range: ['2026-03-15T08:30:00Z', '2026-03-15T09:00:00Z'] })).status).toBe(200)
+    }
   })
 
   test('what is wrong is said, what comes later too', async () => {
@@ -272,6 +310,22 @@ describe('pages of other origins', () => {
     expect(await headersOf(world, listed)).toMatchObject({ 'access-control-allow-origin': listed, vary: 'Origin' })
     expect(await headersOf(world, 'https://evil.example')).not.toHaveProperty('access-control-allow-origin')
     expect(await headersOf(world, listed, false)).not.toHaveProperty('access-control-allow-origin')
+  })
+
+  test('what is wrong may be read as well, once the site is known', async () => {
+    const world = await open()
+    const send = (body: object, key = world.read) =>
+      world.send('/api/v2/query', { method: 'POST', body, headers: { origin: listed, authorization: `Bearer ${key}` } })
+    const refused = await send({ site_id: 'example.com', metrics: ['vistors'], date_range: 'day' })
+    expect(refused).toMatchObject({ status: 400, headers: { 'access-control-allow-origin': listed, vary: 'Origin' } })
+    const late = { headers: { origin: listed, authorization: `Bearer ${world.read}` }, query: 'site=example.com&from=x' }
+    expect((await world.send('/api/ledger', late)).headers).toMatchObject({ 'access-control-allow-origin': listed })
+    for (const [body, key] of [
+      [{ site_id: 'other.example' }, world.read],
+      [{ site_id: 'example.com' }, `ff_read_${'x'.repeat(43)}`],
+      [{}, world.read],
+    ] as const)
+      expect((await send(body, key)).headers).not.toHaveProperty('access-control-allow-origin')
   })
 
   test('a preflight lets a listed origin through, without credentials, and tells others nothing', async () => {

@@ -184,6 +184,62 @@ describe('fence', () => {
   })
 })
 
+describe('an event whose content cannot be used', () => {
+  const unusable: [string, Record<string, unknown>, site: string, ledger: Record<string, unknown>][] = [
+    ['no visits', { x: 7 }, 'example.com', { received: 3, counted: 0, repeated: 1, dead: 2 }],
+    ['a visit that is none', { x: [null] }, 'example.com', { received: 3, dead: 2 }],
+    ['a visit without days', { x: [aTouch({ s: { days: [] } })] }, 'example.com', { received: 3, dead: 2 }],
+    ['a hit on a day the visit has not', { x: [aTouch({ h: [{ day: 20200101 }] })] }, 'example.com', { received: 3, dead: 2 }],
+    ['a time that is none', { x: [aTouch({ h: [{ t: 'soon' as never }] })] }, 'example.com', { received: 3, dead: 2 }],
+    ['a site that is none', { site: { a: 1 } }, '', { received: 3, dead: 2 }],
+    ['no site', { site: undefined }, '', { received: 3, dead: 2 }],
+    ['no sums', { n: undefined }, 'example.com', { received: 1, dead: 1 }],
+    ['sums that are none', { n: { hour: noon, received: 'x' } }, 'example.com', { received: 1, dead: 1 }],
+    [
+      'sums that are more than they say',
+      { x: null, n: { ...anEvent().n, received: 1, repeated: 2 } },
+      'example.com',
+      { received: 1, dead: 1 },
+    ],
+    ['no log time', { lt: null }, 'example.com', { received: 3, dead: 2 }],
+  ]
+  test.each(unusable)('%s: dead in the ledger, and the partition goes on', async (_what, fields, site, expected) => {
+    const { ask } = await begun()
+    const bad = JSON.stringify({ ...anEvent({ at: 1, n: { received: 3, counted: 2, repeated: 1 }, x: [aTouch()] }), ...fields })
+    await putEvents(aVisit(0, { h: [{ id: 'a' }] }), bad, aVisit(2, { h: [{ id: 'c' }] }))
+    expect(await ask(await eventRecords())).toEqual({ status: 200, next: 3 })
+    expect(await fence()).toMatchObject({ next: 3, src: 2, logTime: noon })
+    expect((await rows()).flatMap(({ h }) => h.map(({ id }) => id))).toEqual(['a', 'c'])
+    const sums = (await ledger(site)).map(({ n }) => n)
+    expect(sums[0]).toMatchObject(
+      site === '' ? expected : { received: 2 + Number(expected['received']), counted: 2, dead: expected['dead'] },
+    )
+  })
+
+  test('is dead alone and in company, in one batch and in many', async () => {
+    const bad = JSON.stringify({ ...anEvent({ at: 1, n: { received: 2, counted: 1, flagged: { data_center: 1 } } }), x: [{}] })
+    const { ask } = await begun()
+    await putEvents(aVisit(0), bad, aVisit(2))
+    for (const at of [0, 1, 2]) await ask((await eventRecords(at)).slice(0, 1))
+    const apart = { rows: await rows(), sums: (await ledger()).map(({ n }) => n) }
+    expect(apart.sums[1]).toEqual({ hour: noon, received: 2, counted: 0, repeated: 0, dead: 2, lost: 0 })
+    stores.files.state.exec('DELETE FROM rollup_fence; DELETE FROM block; DELETE FROM seen; DELETE FROM minute')
+    await ask([])
+    await ask(await eventRecords())
+    expect(await rows()).toEqual(apart.rows)
+    expect((await ledger()).map(({ n }) => [n.received, n.counted, n.dead])).toEqual([[4, 2, 2]])
+  })
+
+  test('tells the live feed nothing', async () => {
+    const { ask } = await begun()
+    const live: string[] = []
+    stores.bus.subscribe('live.example.com', (message) => live.push(message))
+    await putEvents({ ...aVisit(0), lt: 'never' as never })
+    await ask(await eventRecords())
+    expect(live).toEqual([])
+  })
+})
+
 test('names that objects have of their own are names like any other', async () => {
   const { ask } = await begun()
   await putEvents({ at: 0, site: '__proto__', n: { received: 1, flagged: JSON.parse('{"__proto__":1}') }, x: [aTouch()] })

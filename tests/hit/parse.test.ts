@@ -181,6 +181,11 @@ describe('wrong types are malformed', () => {
     ['agent', { agent: {} }],
     ['time', { time: true }],
     ['time that is no time', { time: 'yesterday' }],
+    ['time that names no zone', { time: '2026-06-10T11:00:00' }],
+    ['time that is a date', { time: '2026-06-10' }],
+    ['time in words', { time: 'June 10 2026' }],
+    ['time in words with a zone', { time: 'Wed, 10 Jun 2026 11:00:00 GMT' }],
+    ['time of no day', { time: '2026-06-41T11:00:00Z' }],
     ['time that is far too long a text', { time: long(41) }],
   ])('%s of a trusted sender', (_field, fields) => {
     expect(parse(fields, trusted)).toBe('malformed')
@@ -347,6 +352,10 @@ describe('when it happened', () => {
     [noon - 0.5, noon - 1],
     ['2026-06-10T11:00:00Z', noon - hour],
     ['2026-06-10T11:00:00+02:00', noon - 3 * hour],
+    ['2026-06-10T11:00:00+0200', noon - 3 * hour],
+    ['2026-06-10T05:30-05', noon - 1.5 * hour],
+    ['2026-06-10t11:00:00,25z', noon - hour + 250],
+    ['2026-06-10T11:00:00.123456Z', noon - hour + 123],
     [noon + minute, noon],
     [noon - 72 * hour, noon - 72 * hour],
   ])('the time %s of a trusted sender wins over queued', (time, t) => {

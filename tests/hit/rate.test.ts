@@ -24,6 +24,15 @@ test('a batch larger than the bucket is let in once, and paid for afterwards', (
   expect(rates.take(network, 1, 0)).toBe(8)
 })
 
+test('hits of a request that was let in are charged later', () => {
+  const rates = createRateLimit(2)
+  rates.take(network, 1, 0)
+  rates.charge(network, 24)
+  expect(rates.take(network, 1, 0)).toBe(8)
+  rates.charge('198.51.100.0/24', 5)
+  expect(rates.take('198.51.100.0/24', 10, 0)).toBe(0)
+})
+
 test('whoever waits as he is told is let in', () => {
   const rates = createRateLimit(3)
   rates.take(network, 40, 0)

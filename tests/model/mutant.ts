@@ -22,10 +22,15 @@ const moveImports = (text: string, file: string, copied: readonly string[]): str
     return `from '${copied.includes(target) ? `./${target.replaceAll('/', '-')}` : `#${target}`}'`
   })
 
-/** Writes the copies and loads the one of `entry`. */
-export const loadMutant = async (name: string, entry: string, edits: readonly Edit[]): Promise<unknown> => {
+/** Writes the copies and loads the one of `entry`; `through` are files it reaches edited ones by, which are copied as they are. */
+export const loadMutant = async (
+  name: string,
+  entry: string,
+  edits: readonly Edit[],
+  through: readonly string[] = [],
+): Promise<unknown> => {
   const folder = join(root, 'tests/model/.mutants', basename(name))
-  const files = [...new Set([entry, ...edits.map(({ file }) => file)])]
+  const files = [...new Set([entry, ...through, ...edits.map(({ file }) => file)])]
   await mkdir(folder, { recursive: true })
   for (const file of files) {
     const source = await readFile(join(root, file), 'utf8')

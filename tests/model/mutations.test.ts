@@ -6,12 +6,13 @@ import { type Parts, realParts } from './world.ts'
 /** The model is worth what it finds: each rule of the protocol, broken alone, turns seeds red that are green with it. */
 
 const enrichFile = 'functions/enrich-session/handler.ts'
+const restoreFile = 'functions/enrich-session/restore.ts'
 const rollupFile = 'functions/rollup-window/handler.ts'
 const acceptFile = 'shared/visit/accept.ts'
 const stepFile = 'shared/visit/step.ts'
 
-const handlerOf = async <T>(name: string, entry: string, edits: readonly Edit[]): Promise<T> =>
-  ((await loadMutant(name, entry, edits)) as { createHandler: T }).createHandler
+const handlerOf = async <T>(name: string, entry: string, edits: readonly Edit[], through: readonly string[] = []): Promise<T> =>
+  ((await loadMutant(name, entry, edits, through)) as { createHandler: T }).createHandler
 
 const enrichWith = async (name: string, edits: readonly Edit[]): Promise<Parts> => ({
   ...realParts,
@@ -64,7 +65,7 @@ const mutations: Record<string, () => Promise<Parts> | Parts> = {
     ]),
   'no look at where an event stands': async () => ({
     ...realParts,
-    enrich: await handlerOf<Parts['enrich']>('no-at-enrich', enrichFile, noAt),
+    enrich: await handlerOf<Parts['enrich']>('no-at-enrich', enrichFile, noAt, [restoreFile]),
     rollup: await handlerOf<Parts['rollup']>('no-at-rollup', rollupFile, noAt),
   }),
   'no look at ids': () =>
@@ -74,7 +75,7 @@ const mutations: Record<string, () => Promise<Parts> | Parts> = {
   'no catching up: the fence moves, the state does not': () =>
     enrichWith('no-fold', [
       {
-        file: enrichFile,
+        file: restoreFile,
         from: '      applyEvent(state, event)\n      lt = Math.max(lt, event.lt)',
         to: '      lt = Math.max(lt, event.lt)',
       },

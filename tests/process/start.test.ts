@@ -61,7 +61,6 @@ describe('a new folder', () => {
     expect((await server.get('GET', '/api/sites')).sites.map(({ site }: { site: string }) => site)).toEqual(['localhost'])
   }, 30_000)
 
-  // The files are made with the umask of the shell; only a folder that we make ourselves hides them. To be mended in scripts/start.ts
   // (process.umask(0o077) before anything is opened).
   it('keeps its files from others also in a folder that was there before', async () => {
     const data = join(folder(), 'there')
@@ -232,13 +231,11 @@ describe('it does not start, and says the cure', () => {
     30_000,
   )
 
-  // Told is what the reader of the file met, not which file. To be mended in shared/runtime/functions.ts (openKnowledge).
   it('where FOOTFALL_GEO is no database, and names it', async () => {
     const ended = await runToEnd({ data: join(folder(), 'data'), port: await freePort(), env: { FOOTFALL_GEO: import.meta.filename } })
     expectRefusal(ended, import.meta.filename, 'FOOTFALL_GEO')
   }, 30_000)
 
-  // A stack is printed, no cure. To be mended in shared/runtime/server.ts (listen: EADDRNOTAVAIL, ENOTFOUND, EACCES).
   it('where the host is not one of this machine', async () => {
     const ended = await runToEnd({ data: join(folder(), 'data'), port: await freePort(), env: { FOOTFALL_HOST: '192.0.2.1' } })
     expectRefusal(ended, '192.0.2.1', 'FOOTFALL_HOST')

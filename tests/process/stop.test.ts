@@ -40,13 +40,23 @@ describe('SIGTERM', () => {
   }, 60_000)
 
   // Node counts a connection on which nothing was sent yet as busy (against slow clients), so `closeIdleConnections` leaves it, and a
-  // browser's spare connection holds the stop for the whole grace of 10 s. To be mended in shared/runtime/server.ts.
   it('does not wait for a connection on which nothing was ever sent', async () => {
     const home = await aHome()
     const spare = await openRaw(home.server().port)
     expect((await home.server().hit({ site: 'localhost', url: 'http://localhost/' })).status).toBe(202)
     home.server().signal('SIGTERM')
     expect(await spare.closes(4_000)).toBe(true)
+  }, 30_000)
+
+  it('does not wait for a page that looks at live numbers, which is told the end of its stream', async () => {
+    const home = await aHome()
+    const live = await openRaw(home.server().port)
+    live.write(`GET /api/live/localhost HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${home.server().key}\r\n\r\n`)
+    expect(await live.receives('event: current')).toBe(true)
+    const before = performance.now()
+    expect(await home.server().stop()).toMatchObject({ code: 0, err: '' })
+    expect(performance.now() - before).toBeLessThan(8_000)
+    expect(live.got().endsWith('0\r\n\r\n')).toBe(true)
   }, 30_000)
 
   it('under load loses nothing, three times', async () => {

@@ -161,6 +161,19 @@ describe('GET /api/live/{site}', () => {
     expect((await world.send('/api/live/example.com', { key: world.read })).status).toBe(200)
   })
 
+  test('a key has so many streams, others theirs', async () => {
+    const world = await aWorld()
+    const gone = new AbortController()
+    const readings = []
+    for (let i = 0; i < liveLimits.streamsPerKey; i++) readings.push((await open(world, gone.signal)).reading)
+    const more = () => world.send('/api/live/example.com', { key: world.read })
+    expect(await more()).toMatchObject({ status: 503, headers: { 'retry-after': '30' } })
+    expect((await world.send('/api/live/example.com', { key: await world.aKey('read') })).status).toBe(200)
+    gone.abort()
+    await Promise.all(readings)
+    expect((await more()).status).toBe(200)
+  })
+
   test('is only for who may read the site', async () => {
     const world = await aWorld()
     expect((await world.send('/api/live/example.com')).status).toBe(401)

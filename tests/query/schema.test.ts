@@ -65,6 +65,14 @@ describe('a refused query says which field, and what was expected', () => {
       [{ filters: [['matches', 'event:page', ['(?=x)']]] }, 'filters[0][2][0]: "(?=x)" is no RE2 pattern: '],
       [{ filters: [['matches', 'event:page', ['x'.repeat(501)]]] }, 'filters[0][2][0]: a pattern has at most 500 characters'],
       [{ filters: [['matches', 'event:page', ['(ab{500}){2}']]] }, 'filters[0][2][0]: the pattern is too large'],
+      [
+        { filters: [['matches', 'event:page', Array.from({ length: 6 }, () => 'a{900}')]] },
+        'filters[0][2][5]: all patterns together are too large (more than 5000 instructions)',
+      ],
+      [
+        { filters: Array.from({ length: 11 }, () => ['contains', 'event:page', Array.from({ length: 1000 }, () => 'x')]) },
+        'filters[10][2]: at most 10000 values in all conditions together',
+      ],
       [{ filters: [['has_done', ['has_done', leaf]]] }, 'filters[0][1]: "has_done" cannot be nested'],
       [
         { filters: [['has_done', ['is', 'visit:os', ['Linux']]]] },

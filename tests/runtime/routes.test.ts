@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { limits as hitLimits } from '#functions/collect-hit/handler.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { Handler, Request } from '#shared/handler.ts'
 import { createHealth, createPublicHandler } from '#shared/runtime/public.ts'
-import { functionNames, routeOf } from '#shared/runtime/routes.ts'
+import { functionNames, maxBodyBytes, routeOf } from '#shared/runtime/routes.ts'
 
 test.each<[string, ReturnType<typeof routeOf>]>([
   ['/api/hit', 'collect-hit'],
@@ -27,6 +28,24 @@ test.each<[string, ReturnType<typeof routeOf>]>([
   ['/api/restores', 'backups'],
 ])('%s is answered by %s', (path, name) => {
   expect(routeOf(path)).toBe(name)
+})
+
+test.each<[string, boolean, number]>([
+  ['/api/hit', true, 1_048_576],
+  ['/api/hit', false, 131_072],
+  ['/api/restores/restore-1/log', true, 1_048_576],
+  ['/api/restored', true, 65_536],
+  ['/api/v2/query', true, 65_536],
+  ['/api/backups', true, 65_536],
+  ['/', true, 65_536],
+  ['/pixel.gif', false, 65_536],
+])('%s with a key %s takes %i bytes', (path, hasAuthorization, bytes) => {
+  expect(maxBodyBytes(path, hasAuthorization)).toBe(bytes)
+})
+
+test('a hit that is a little too long reaches the function, whose answer other origins may read', () => {
+  expect(maxBodyBytes('/api/hit', false)).toBeGreaterThan(hitLimits.bodyBytes)
+  expect(maxBodyBytes('/api/hit', true)).toBeGreaterThanOrEqual(hitLimits.trustedBodyBytes)
 })
 
 describe('kept free, 404 until then', () => {
@@ -97,7 +116,7 @@ describe('the public face', () => {
     }
     expect(await createHealth(log)(at('/health'))).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } })
     expect(appended).toEqual([['hits', 0, []]])
-    const down = { append: () => Promise.reject(new FootfallError('log-full')) }
-    await expect(createHealth(down)(at('/health'))).rejects.toMatchObject({ status: 503, code: 'log-full' })
+    const down = { append: () => Promise.reject(new FootfallError('disk-full')) }
+    await expect(createHealth(down)(at('/health'))).rejects.toMatchObject({ status: 503, code: 'disk-full' })
   })
 })

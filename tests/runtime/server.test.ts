@@ -100,13 +100,13 @@ describe('a request', () => {
 describe('errors', () => {
   test('of the catalogue are their reply; told are those with a cause behind them', async () => {
     const { url, errors } = await start(async ({ path }) => {
-      throw path === '/404' ? new FootfallError('not-found') : new FootfallError('log-full', { cause: new Error('no space') })
+      throw path === '/404' ? new FootfallError('not-found') : new FootfallError('disk-full', { cause: new Error('no space') })
     })
     const missing = await fetch(`${url}/404`)
     expect([missing.status, ((await missing.json()) as { code: string }).code]).toEqual([404, 'not-found'])
     const full = await fetch(url)
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1'])
-    expect(errors).toMatchObject([{ code: 'log-full' }])
+    expect(errors).toMatchObject([{ code: 'disk-full' }])
   })
 
   test('that are unforeseen never show their text', async () => {
@@ -207,6 +207,57 @@ describe('limits', () => {
   })
 })
 
+describe('all bodies together', () => {
+  const halfSent = async (port: number, bytes: number) => {
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes + 1}\r\n\r\n${'x'.repeat(bytes)}`),
+    )
+    sockets.push(socket)
+    await soon()
+    return socket
+  }
+
+  test('are bounded: 503 while others are being read, and room again when they are over', async () => {
+    const { port, url } = await start(ok, { allBodyBytes: 2_000 })
+    const held = [await halfSent(port, 900), await halfSent(port, 900)]
+    const post = (bytes: number) => fetch(url, { method: 'POST', body: 'x'.repeat(bytes) })
+    const refused = await post(300)
+    expect([refused.status, refused.headers.get('retry-after'), ((await refused.json()) as { code: string }).code]).toEqual([
+      503,
+      '1',
+      'overloaded',
+    ])
+    expect((await post(200)).status).toBe(200)
+    held[0]!.destroy() // in the middle
+    held[1]!.write('x') // to its end
+    await soon()
+    for (let i = 0; i < 10; i++) expect((await post(1_000)).status).toBe(200)
+    for (let i = 0; i < 10; i++) expect((await post(1_001)).status).toBe(413)
+    expect((await Promise.all([post(1_000), post(1_000)])).map(({ status }) => status)).toEqual([200, 200])
+  })
+
+  test('count until they are answered', async () => {
+    let answer = () => {}
+    const { url } = await start(
+      () =>
+        new Promise((resolve) => {
+          answer = () => resolve({ status: 200, body: 'ok' })
+        }),
+      { allBodyBytes: 1_500 },
+    )
+    const post = () => fetch(url, { method: 'POST', body: 'x'.repeat(1_000) })
+    const first = post()
+    await soon()
+    expect((await post()).status).toBe(503)
+    answer()
+    await first
+    const next = post()
+    await soon()
+    answer()
+    expect((await next).status).toBe(200)
+  })
+})
+
 describe('streams', () => {
   test('go out piece by piece, at once', async () => {
     let next = () => {}
@@ -263,6 +314,23 @@ describe('streams', () => {
     expect(made).toBeLessThan(1_000)
   })
 
+  test('a reader that takes nothing for too long is cut off', async () => {
+    let ended = false
+    async function* fast() {
+      try {
+        for (;;) yield 'x'.repeat(50_000)
+      } finally {
+        ended = true
+      }
+    }
+    const { port } = await start(async () => ({ status: 200, body: fast() }), { stallMs: 50 })
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    sockets.push(socket)
+    socket.pause()
+    for (let i = 0; i < 100 && !ended; i++) await soon(20)
+    expect(ended).toBe(true)
+  })
+
   test('a source that fails cuts the answer, and is told', async () => {
     async function* broken() {
       yield 'one'
@@ -298,6 +366,50 @@ describe('begin and end', () => {
     const reply = await running
     expect([await reply.text(), reply.headers.get('connection')]).toEqual(['late', 'close'])
     await closing
+  })
+
+  /** A stream that goes on until its reader has gone. */
+  const endless = async (request: Request, type: string) => {
+    async function* pieces() {
+      yield 'data: 1\n\n'
+      await new Promise((resolve) => request.signal!.addEventListener('abort', resolve))
+    }
+    return { status: 200, headers: { 'content-type': type }, body: pieces() }
+  }
+
+  test('a stream of events is ended at once, and its connection', async () => {
+    const { url, close } = await start((request) => endless(request, 'text/event-stream'))
+    const reader = (await fetch(url)).body!.getReader()
+    await reader.read()
+    const before = Date.now()
+    await close(10_000)
+    expect(Date.now() - before).toBeLessThan(4_000)
+    expect((await reader.read()).done).toBe(true)
+  })
+
+  test('one that begins during the end is ended too', async () => {
+    let go = () => {}
+    const held = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const { url, close } = await start((request) => held.then(() => endless(request, 'text/event-stream; charset=utf-8')))
+    const running = fetch(url)
+    await soon()
+    const before = Date.now()
+    const closing = close(10_000)
+    go()
+    await (await running).text()
+    await closing
+    expect(Date.now() - before).toBeLessThan(4_000)
+  })
+
+  test('a stream that has an end is never made to look whole: it goes on, and is cut after the grace', async () => {
+    const { url, close } = await start((request) => endless(request, 'text/csv'))
+    const text = (await fetch(url)).text()
+    const outcome = text.catch(() => 'cut')
+    await soon()
+    await close(50)
+    expect(await outcome).toBe('cut')
   })
 
   test('what does not end is cut', async () => {

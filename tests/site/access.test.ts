@@ -60,9 +60,10 @@ describe('a key in a header', () => {
     [`Bearer ${key} `, ''],
     [`Bearer ${key}x`, ''],
     [key, ''],
-    [`Basic ${key}`, ''],
+    [`Basic ${key}`, undefined],
     ['Bearer', ''],
-    ['', ''],
+    ['', undefined],
+    ['Bearerer x', undefined],
     ['Bearer ff_admin_'.concat('A'.repeat(43)), ''],
     [`Bearer ${'A'.repeat(100_000)}`, ''],
   ])('%.40j', (authorization, found) => {

@@ -133,6 +133,18 @@ describe('what is down is asked again, for ever', () => {
     expect(loop.report()).toMatchObject({ position: 2, failures: 0, error: undefined })
   })
 
+  test('what was thrown is told with its stack and cause', async () => {
+    const cause = new Error('the reason')
+    const error = new Error('down', { cause })
+    const told: unknown[] = []
+    const loop = aLoop(aFunction(error), { onFailure: (_report, thrown) => told.push(thrown) })
+    const failed = loop.step()
+    await settle()
+    clock.advance(limits.firstBackOffMs)
+    await failed
+    expect(told[0]).toBe(error)
+  })
+
   test('with a pause that grows to five seconds and no further', async () => {
     const fn = aFunction(...Array.from({ length: 100 }, () => new Error('down')))
     const loop = aLoop(fn)

@@ -39,7 +39,7 @@ export const primaryCode = (error: unknown): number =>
 export const storeError = (cause: unknown, fallback: ErrorCode): FootfallError => {
   if (cause instanceof FootfallError) return cause
   const code = primaryCode(cause)
-  if (code === sqliteFull) return new FootfallError('log-full', { cause })
+  if (code === sqliteFull) return new FootfallError('disk-full', { cause })
   if (code === sqliteCorrupt || code === sqliteNotADatabase) return new FootfallError('damaged-file', { cause })
   return new FootfallError(fallback, { cause })
 }
@@ -117,7 +117,7 @@ export const inSnapshot = <T>(db: DatabaseSync, work: () => T): T => {
   }
 }
 
-/** A synchronous piece of driver work as a promise, its exceptions as ours (`store-unavailable`, `log-full`, `damaged-file`). */
+/** A synchronous piece of driver work as a promise, its exceptions as ours (`store-unavailable`, `disk-full`, `damaged-file`). */
 export const guarded = <T>(work: () => T): Promise<T> => {
   try {
     return Promise.resolve(work())

@@ -35,18 +35,19 @@ export const prepareFolder = (folder: string): void => {
  * Throws `folder-in-use` when another process has it.
  */
 export const lockFolder = (folder: string): (() => void) => {
-  const db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 })
+  let db: DatabaseSync | undefined
   try {
+    db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 })
     db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
   } catch (cause) {
-    db.close()
+    db?.close()
     if (primaryCode(cause) === sqliteBusy) throw new FootfallError('folder-in-use', { detail: `It is ${folder}.`, cause })
     const hint = 'It holds nothing: remove it while no server runs, and start again.'
     throw new FootfallError('damaged-file', { detail: `${join(folder, 'lock.db')} cannot be locked.`, hint, cause })
   }
   let held = true
   return () => {
-    if (held) db.close()
+    if (held) db?.close()
     held = false
   }
 }
@@ -75,7 +76,14 @@ export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock:
   const close = () => {
     if (closed) return
     closed = true
-    for (const end of closers.reverse()) end()
+    const errors: unknown[] = []
+    for (const end of closers.reverse())
+      try {
+        end()
+      } catch (error) {
+        errors.push(error) // the files after it are closed all the same
+      }
+    if (errors.length > 0) throw new AggregateError(errors, 'Not all of the data folder could be closed.')
   }
   try {
     const logDb = open('log')
@@ -117,7 +125,11 @@ export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock:
     }
     return { ...ports, settleState, files: { log: logDb, state: stateDb, site: siteDb }, close }
   } catch (error) {
-    close()
+    try {
+      close()
+    } catch {
+      // why it could not be opened says more
+    }
     throw error
   }
 }

@@ -12,15 +12,19 @@ export type LogPort = Pick<Worker | MessagePort, 'postMessage' | 'on'>
 
 type Ask = { kind: 'commit'; parts: Packed[] } | { kind: 'trim'; topic: Topic; partition: number; offset: number }
 /** Answers come in the order of the questions. */
-type Told = { kind: 'log'; firsts: number[] } | { kind: 'log'; failed: ErrorCode }
+type Told = { kind: 'log'; firsts: number[]; more?: true } | { kind: 'log'; failed: ErrorCode }
 
-/** The most appends one commit takes; the rest waits for the next. */
-const groupLimit = 4_096
+/**
+ * `appends` and `chars`: the most one commit takes (one append always goes); the rest waits for the next. `waitingChars`: with more than
+ * that waiting, an append is refused: a disk that cannot follow must not fill the memory.
+ */
+export const groupLimits = { appends: 4_096, chars: 8_000_000, waitingChars: 64_000_000 } as const
 
 type Waiting = {
   topic: Topic
   partition: number
   bodies: readonly string[]
+  chars: number
   resolve: (first: number) => void
   reject: (error: FootfallError) => void
 }
@@ -46,20 +50,37 @@ const packPart = ({ topic, partition, appends }: Part): Packed =>
     appends.flatMap(({ bodies }) => bodies),
   )
 
+/** How many of those that wait go together. */
+const groupSize = (waiting: readonly Waiting[]): number => {
+  let n = 0
+  let chars = 0
+  while (n < waiting.length && n < groupLimits.appends && (n === 0 || chars + waiting[n]!.chars <= groupLimits.chars))
+    chars += waiting[n++]!.chars
+  return n
+}
+
+const charsOf = (bodies: readonly string[]): number => bodies.reduce((sum, { length }) => sum + length, 0)
+
+type Trim = { topic: Topic; partition: number; offset: number; resolve: () => void; reject: (error: FootfallError) => void }
+
 /** The near side: the log port's writes, carried out by the thread behind `port`. */
 export const createThreadWriter = (port: LogPort): LogWriter & LogTrimmer => {
   let waiting: Waiting[] = []
+  let waitingChars = 0
   let committing: Part[] | undefined
   let gone = false
-  const trims: { resolve: () => void; reject: (error: FootfallError) => void }[] = []
+  const trims: Trim[] = []
   const order: ('commit' | 'trim')[] = []
   let isPlanned = false
 
   const send = () => {
     isPlanned = false
     if (committing || waiting.length === 0) return
-    committing = partsOf(waiting.slice(0, groupLimit))
-    waiting = waiting.slice(groupLimit)
+    const n = groupSize(waiting)
+    const group = waiting.slice(0, n)
+    waiting = waiting.slice(n)
+    for (const { chars } of group) waitingChars -= chars
+    committing = partsOf(group)
     order.push('commit')
     port.postMessage({ kind: 'commit', parts: committing.map(packPart) } satisfies Ask)
   }
@@ -78,20 +99,33 @@ export const createThreadWriter = (port: LogPort): LogWriter & LogTrimmer => {
     }
   }
 
+  /** What is durable is told first: making the next message copies megabytes. */
   const finishCommit = (told: Told) => {
     const parts = committing!
     committing = undefined
-    send()
     if ('failed' in told) for (const { reject } of parts.flatMap(({ appends }) => appends)) reject(new FootfallError(told.failed))
     else for (const [i, part] of parts.entries()) finishPart(part, told.firsts[i]!)
+    send()
+  }
+
+  /** A trim goes slice by slice, each behind the commits that were sent meanwhile. */
+  const sendTrim = (trim: Trim) => {
+    const { topic, partition, offset } = trim
+    trims.push(trim)
+    order.push('trim')
+    port.postMessage({ kind: 'trim', topic, partition, offset } satisfies Ask)
+  }
+  const finishTrim = (told: Told) => {
+    const trim = trims.shift()!
+    if ('failed' in told) trim.reject(new FootfallError(told.failed))
+    else if (told.more) sendTrim(trim)
+    else trim.resolve()
   }
 
   port.on('message', (told: Told) => {
     if (told.kind !== 'log') return
-    if (order.shift() === 'commit') return finishCommit(told)
-    const trim = trims.shift()!
-    if ('failed' in told) trim.reject(new FootfallError(told.failed))
-    else trim.resolve()
+    if (order.shift() === 'commit') finishCommit(told)
+    else finishTrim(told)
   })
   port.on(port instanceof Object && 'threadId' in port ? 'exit' : 'close', () => {
     gone = true
@@ -105,29 +139,31 @@ export const createThreadWriter = (port: LogPort): LogWriter & LogTrimmer => {
     append: (topic, partition, bodies) =>
       new Promise((resolve, reject) => {
         if (gone) return reject(new FootfallError('log-unavailable'))
-        waiting.push({ topic, partition, bodies, resolve, reject })
+        const chars = charsOf(bodies)
+        if (waiting.length > 0 && waitingChars + chars > groupLimits.waitingChars) return reject(new FootfallError('overloaded'))
+        waiting.push({ topic, partition, bodies, chars, resolve, reject })
+        waitingChars += chars
         plan()
       }),
     trim: (topic, partition, offset) =>
       new Promise((resolve, reject) => {
         if (gone) return reject(new FootfallError('log-unavailable'))
-        trims.push({ resolve, reject })
-        order.push('trim')
-        port.postMessage({ kind: 'trim', topic, partition, offset } satisfies Ask)
+        sendTrim({ topic, partition, offset, resolve, reject })
       }),
   }
 }
 
 const codeOf = (error: unknown): ErrorCode => (error instanceof FootfallError ? error.code : 'log-unavailable')
 
-/** The far side: carries out what is asked, in order. */
-export const serveThreadWriter = (port: LogPort, file: LogFile): void => {
+/** The far side: carries out what is asked, in order. Only the code of a failure goes over the port, so `onFailure` is told all of it here. */
+export const serveThreadWriter = (port: LogPort, file: LogFile, onFailure: (error: unknown) => void = () => undefined): void => {
   const carryOut = (ask: Ask): Told => {
     try {
       if (ask.kind === 'commit') return { kind: 'log', firsts: file.commit(ask.parts) }
-      file.trim(ask.topic, ask.partition, ask.offset)
-      return { kind: 'log', firsts: [] }
+      const more = file.trim(ask.topic, ask.partition, ask.offset) === 'more'
+      return more ? { kind: 'log', firsts: [], more } : { kind: 'log', firsts: [] }
     } catch (error) {
+      onFailure(error)
       return { kind: 'log', failed: codeOf(error) }
     }
   }

@@ -16,6 +16,12 @@ const partitionSpan = 2 ** 40
 /** A row takes no more than this, so that a reader of small batches does not load megabytes for each. */
 const rowLimits = { records: 1_000, chars: 500_000 } as const
 
+/** Written and taken away by an append of nothing: as large as a hit, so that it meets a full disk where a hit would. */
+const probe = ' '.repeat(8_192)
+
+/** The most rows a trim deletes in one transaction: commits wait for no more than that (a row may be 500,000 characters). */
+const trimRows = 256
+
 /** Tables of one topic, for a migration. `lengths`: characters (UTF-16 units) of each record, 32 bits each. */
 export const topicTables = (topic: Topic) => `
   CREATE TABLE ${topic} (pos INTEGER PRIMARY KEY, n INTEGER NOT NULL, t INTEGER NOT NULL, lengths BLOB NOT NULL, body TEXT NOT NULL);
@@ -33,7 +39,10 @@ const prepare = (db: DatabaseSync, topic: Topic) => ({
   read: db.prepare(`SELECT pos, n, t, lengths, body FROM ${topic} WHERE pos >= ? AND pos < ? ORDER BY pos`),
   part: db.prepare(`SELECT id, earliest FROM ${topic}_part WHERE part = ?`),
   newPart: db.prepare(`INSERT INTO ${topic}_part (part, id, earliest) VALUES (?, ?, 0) ON CONFLICT DO NOTHING`),
-  trim: db.prepare(`DELETE FROM ${topic} WHERE pos >= ? AND pos + n <= ?`),
+  drop: db.prepare(`DELETE FROM ${topic} WHERE pos = ?`),
+  /** Bounded above too, else every row of the log would be looked at. */
+  trim: db.prepare(`DELETE FROM ${topic} WHERE pos IN
+    (SELECT pos FROM ${topic} WHERE pos >= ?1 AND pos < ?2 AND pos + n <= ?2 ORDER BY pos LIMIT ${trimRows})`),
   trimmed: db.prepare(`UPDATE ${topic}_part SET earliest = max(earliest, ?) WHERE part = ?`),
 })
 type Statements = ReturnType<typeof prepare>
@@ -173,9 +182,13 @@ export const pack = (topic: Topic, partition: number, bodies: readonly string[])
 
 /** Writes of a log file, for its one writer. Synchronous: when `commit` comes back, all is as durable as the file's settings say. */
 export type LogFile = {
-  /** Everything in one transaction, so one fsync; answers the first offset of each part. Throws `log-unavailable`, `log-full`. */
+  /**
+   * Everything in one transaction, so one fsync; answers the first offset of each part. Throws `log-unavailable`, `disk-full`. A part of no
+   * records leaves nothing behind and yet goes the whole way to the disk: it tells whether records could.
+   */
   commit(parts: readonly Packed[]): number[]
-  trim(topic: Topic, partition: number, offset: number): void
+  /** One slice of a trim; `more` when it must be asked for again. Records below the offset are no longer given out after the first. */
+  trim(topic: Topic, partition: number, offset: number): 'more' | undefined
 }
 
 export const createLogFile = (db: DatabaseSync, clock: Clock, bus: Bus): LogFile => {
@@ -194,10 +207,17 @@ export const createLogFile = (db: DatabaseSync, clock: Clock, bus: Bus): LogFile
     return tail
   }
 
+  /** An update to the same value would write nothing (SQLite compares), and so meet neither a full disk nor a failing one. */
+  const tryOut = (topic: Topic, pos: number, time: number): void => {
+    of(topic).insert.run(pos, 0, time, new Uint8Array(0), probe)
+    of(topic).drop.run(pos)
+  }
+
   const insert = ({ topic, partition, lengths, text }: Packed): number => {
     const tail = tailOf(topic, partition)
     const first = tail.next
-    tail.time = Math.max(tail.time, clock.now())
+    if (lengths.length === 0) tryOut(topic, partition * partitionSpan + first, tail.time)
+    else tail.time = Math.max(tail.time, clock.now())
     let start = 0
     for (let i = 0; i < lengths.length; ) {
       let end = start
@@ -229,15 +249,15 @@ export const createLogFile = (db: DatabaseSync, clock: Clock, bus: Bus): LogFile
       return firsts
     },
     trim(topic, partition, offset) {
-      guardedWrite(() => {
+      return guardedWrite(() => {
         tailOf(topic, partition)
         const base = partition * partitionSpan
         const { earliest, end } = endsOf(of(topic), partition)
-        const to = Math.min(offset, end)
-        if (to <= earliest) return
+        // What a trim that was cut off has left below `earliest` goes too.
+        const to = Math.max(earliest, Math.min(offset, end))
+        if (to > earliest) of(topic).trimmed.run(to, partition)
         // A row that reaches beyond the offset stays; what lies before it in the row is no longer given out.
-        of(topic).trim.run(base, base + to)
-        of(topic).trimmed.run(to, partition)
+        return of(topic).trim.run(base, base + to).changes === trimRows ? 'more' : undefined
       })
     },
   }
@@ -246,5 +266,7 @@ export const createLogFile = (db: DatabaseSync, clock: Clock, bus: Bus): LogFile
 /** The log port's writes over a file of this thread: each append is a transaction of its own. */
 export const createLogWriter = (file: LogFile): LogWriter & LogTrimmer => ({
   append: async (topic, partition, bodies) => file.commit([pack(topic, partition, bodies)])[0]!,
-  trim: async (topic, partition, offset) => file.trim(topic, partition, offset),
+  trim: async (topic, partition, offset) => {
+    while (file.trim(topic, partition, offset) === 'more') await new Promise(setImmediate)
+  },
 })

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Memtables, MinuteSums, RollupFence } from '../../ports/memtables.ts'
+import type { BlockCursor, BlockPage, Memtables, MinuteSums, RollupFence } from '../../ports/memtables.ts'
 import type { Block } from '../../segment/row.ts'
 import { guarded, inSnapshot, inTransaction } from './database.ts'
 
@@ -23,7 +23,11 @@ const prepare = (db: DatabaseSync) => ({
     'UPDATE rollup_fence SET gen = ?, topic = ?, next = ?, src = ?, logTime = ? WHERE part = ? AND gen = ? AND next = ? AND src = ?',
   ),
   putBlock: db.prepare('INSERT INTO block (part, site, day, "from", "to", rows, body) VALUES (?, ?, ?, ?, ?, ?, ?)'),
-  blocks: db.prepare('SELECT site, day, "from", "to", rows, body FROM block WHERE part = ? AND site = ? AND day BETWEEN ? AND ?'),
+  // Only places are looked for, so that what is sorted over several days is numbers; within a day the key is in order already.
+  dayPlaces: db.prepare('SELECT rowid AS place FROM block WHERE part = ? AND site = ? AND day = ? AND "from" > ? ORDER BY "from"'),
+  places: db.prepare(`SELECT rowid AS place FROM block WHERE part = ? AND site = ? AND day BETWEEN ? AND ? AND ("from", day) > (?, ?)
+    ORDER BY "from", day`),
+  block: db.prepare('SELECT site, day, "from", "to", rows, body FROM block WHERE rowid = ?'),
   firstDay: db.prepare('SELECT day FROM block WHERE part = ? AND site = ? AND day > 0 ORDER BY day LIMIT 1'),
   lastDay: db.prepare('SELECT day FROM block WHERE part = ? AND site = ? AND day > 0 ORDER BY day DESC LIMIT 1'),
   // A whole list at a time: a statement run for each costs twice as much.
@@ -37,9 +41,31 @@ const prepare = (db: DatabaseSync) => ({
   oldMinutes: db.prepare('DELETE FROM minute WHERE part = ? AND minute < ?'),
 })
 
+/** Text of the blocks of one page: little beside what is made of it, and enough that pages are few. */
+const pageCharacters = 4_000_000
+const beginning: BlockCursor = { from: -1, day: 0 }
+
 export const createMemtables = (db: DatabaseSync): Memtables => {
   const sql = prepare(db)
   const fenceOf = (partition: number) => sql.fence.get(partition) as RollupFence | undefined
+
+  const placesOf = (partition: number, site: string, fromDay: number, toDay: number, after: BlockCursor) =>
+    (fromDay === toDay
+      ? sql.dayPlaces.iterate(partition, site, fromDay, after.from)
+      : sql.places.iterate(partition, site, fromDay, toDay, after.from, after.day)) as IterableIterator<{ place: number }>
+
+  const pageOf = (places: Iterable<{ place: number }>, characters: number): Omit<BlockPage, 'fence'> => {
+    const blocks: Block[] = []
+    let length = 0
+    for (const { place } of places) {
+      const last = blocks.at(-1)
+      if (last && length >= characters) return { blocks, next: { from: last.from, day: last.day } }
+      const block = sql.block.get(place) as Block
+      length += block.body.length
+      blocks.push(block)
+    }
+    return { blocks }
+  }
 
   return {
     fence: (partition) => guarded(() => fenceOf(partition)),
@@ -61,12 +87,12 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
           return 'done'
         }),
       ),
-    read: (partition, site, fromDay, toDay) =>
+    read: (partition, site, fromDay, toDay, { after = beginning, characters = pageCharacters } = {}) =>
       guarded(() =>
-        inSnapshot(db, () => {
-          const blocks = sql.blocks.all(partition, site, fromDay, toDay) as Block[]
-          return { fence: fenceOf(partition), blocks: blocks.sort((a, b) => a.from - b.from) }
-        }),
+        inSnapshot(db, () => ({
+          fence: fenceOf(partition),
+          ...pageOf(placesOf(partition, site, fromDay, toDay, after), characters),
+        })),
       ),
     days: (partition, site) =>
       guarded(() => {

@@ -1,0 +1,54 @@
+import type { Clock } from '#shared/clock.ts'
+import type { RefusalReason } from '#shared/hit/record.ts'
+import { createRefusals } from '#shared/hit/refusals.ts'
+import type { LogWriter } from '#shared/ports/log.ts'
+import { partitionOf } from '#shared/site/shards.ts'
+
+/** Refusals that no hit takes along are appended after this long. */
+export const refusalsMs = 1_000
+
+/** What is appended to `hits`: the records of hits, and with them the refusals counted so far. */
+export type Ledger = {
+  /** Counts refused hits under a registered site, or ''. They are appended with the next hits, or after a second by themselves. */
+  count(site: string, reason: RefusalReason, hits?: number): void
+  /** Appends records and the refusals counted so far, one append per partition. */
+  append(records: readonly { site: string; body: string }[]): Promise<unknown>
+  /** Appends the refusals that no hit has taken along yet. */
+  flush(): Promise<void>
+}
+
+/** `onError` is told of refusals whose append failed. */
+export const createLedger = (log: LogWriter, clock: Clock, onError: (error: unknown) => void): Ledger => {
+  const refusals = createRefusals()
+  let cancelFlush: (() => void) | undefined
+
+  const append: Ledger['append'] = (records) => {
+    const byPartition = new Map<number, string[]>()
+    const put = (site: string, body: string) => {
+      const partition = partitionOf(site, 0)
+      const bodies = byPartition.get(partition)
+      if (bodies) bodies.push(body)
+      else byPartition.set(partition, [body])
+    }
+    for (const { site, body } of records) put(site, body)
+    if (refusals.size > 0) for (const record of refusals.take(clock.now())) put(record.site, JSON.stringify(record))
+    const appends = [...byPartition].map(([partition, bodies]) => log.append('hits', partition, bodies))
+    return appends.length === 1 ? appends[0]! : Promise.all(appends)
+  }
+
+  const flush = async (): Promise<void> => {
+    cancelFlush?.()
+    cancelFlush = undefined
+    if (refusals.size > 0) await append([])
+  }
+
+  return {
+    count(site, reason, hits = 1) {
+      refusals.add(site, reason, hits)
+      // An append of sums with an unknown outcome is not repeated (it could count twice); the outage itself is told to the hits.
+      cancelFlush ??= clock.after(refusalsMs, () => void flush().catch(onError))
+    },
+    append,
+    flush,
+  }
+}

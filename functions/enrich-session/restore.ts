@@ -1,0 +1,52 @@
+import type { Clock } from '#shared/clock.ts'
+import type { LogReader } from '#shared/ports/log.ts'
+import type { EnrichFence, Sessions } from '#shared/ports/sessions.ts'
+import type { Batch, BatchAnswer } from '#shared/trigger/envelope.ts'
+import { acceptEvents } from '#shared/visit/accept.ts'
+import { graceMs } from '#shared/visit/session.ts'
+import { applyEvent, changeOf, emptyState } from '#shared/visit/state.ts'
+import { retryHorizonMs } from '#shared/visit/step.ts'
+
+/** State is the fold of `events`: after any doubt, or with none at all, it is read from there and nothing is computed again. */
+export const createRestore = ({ log, sessions, clock }: { log: LogReader; sessions: Sessions; clock: Clock }) => {
+  /** First event that a state may still depend on: older ones are expired whatever they say. */
+  const restoreFrom = async (partition: number): Promise<number> => {
+    const { earliest, end } = await log.ends('events', partition)
+    for (let offset = end - 1; offset >= earliest; offset--) {
+      const [last] = acceptEvents(await log.read('events', partition, offset, { records: 1, bytes: 1, waitMs: 0 }), undefined)
+      if (last) return log.offsetAt('events', partition, last.event.lt - retryHorizonMs - graceMs)
+    }
+    return earliest
+  }
+
+  /** Begins with no state: everything that could still matter is folded anew from `events`. */
+  const begin = async (partition: number): Promise<EnrichFence> => {
+    const { id } = await log.ends('hits', partition)
+    const ev = await restoreFrom(partition)
+    const gen = clock.random(6).readUIntBE(0, 6)
+    return sessions.init(partition, { gen, topic: id, next: 0, ev, logTime: 0, mode: 'restore' })
+  }
+
+  /** Folds accepted events into the state, exactly as they stand; with the end of the log a restore is done. */
+  const catchUp = async ({ partition, records }: Batch): Promise<BatchAnswer> => {
+    const { fence } = await sessions.load(partition, [], [], [])
+    if (!fence) return { catchup: (await begin(partition)).ev }
+    if (records.length > 0 && records[0]!.offset !== fence.ev) return { catchup: fence.ev }
+    const ev = records.length === 0 ? fence.ev : records.at(-1)!.offset + 1
+    const accepted = acceptEvents(records, fence.next === 0 ? undefined : fence.next - 1)
+    const state = emptyState()
+    let lt = fence.logTime
+    for (const { event } of accepted) {
+      applyEvent(state, event)
+      lt = Math.max(lt, event.lt)
+    }
+    const next = accepted.length === 0 ? fence.next : Math.max(fence.next, accepted.at(-1)!.event.src + 1)
+    const end = (await log.ends('events', partition)).end === ev
+    const now: EnrichFence = { ...fence, next, ev, logTime: lt, mode: end ? '' : fence.mode }
+    if ((await sessions.commit(partition, fence, now, changeOf(state))) === 'done') return { next, ev, end }
+    const after = await sessions.load(partition, [], [], [])
+    return { catchup: after.fence?.ev ?? fence.ev }
+  }
+
+  return { begin, catchUp }
+}
