@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { getHeapStatistics } from 'node:v8'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { FootfallError } from '../errors.ts'
@@ -75,7 +76,8 @@ export const openFunction = async (
     }
     case 'query-metrics': {
       const { createHandler } = await import('#functions/query-metrics/handler.ts')
-      return { handle: createHandler({ ...stores, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock }), end: nothing }
+      const ports = { ...stores, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock }
+      return { handle: createHandler(ports, { heapBytes: getHeapStatistics().heap_size_limit }), end: nothing }
     }
     case 'manage-sites': {
       const { createHandler } = await import('#functions/manage-sites/handler.ts')
