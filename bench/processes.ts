@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -79,18 +79,6 @@ export const load = async (task: Partial<Task> & { port: number; path: string })
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
   if (code !== 0) throw new Error(`the generator ended with ${code}`)
   return JSON.parse(Buffer.concat(pieces).toString()) as Result
-}
-
-/** CPU seconds of each thread of a process, by thread id. */
-export const threadSeconds = (pid: number): Map<number, number> => {
-  const threads = new Map<number, number>()
-  for (const tid of readdirSync(`/proc/${pid}/task`)) {
-    const fields = readFileSync(`/proc/${pid}/task/${tid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ')
-    threads.set(Number(tid), (Number(fields[11]) + Number(fields[12])) / 100) // clock ticks of 10 ms
-  }
-  return threads
 }
 
 /** Resident memory of a process, MB. */

@@ -66,26 +66,37 @@ export const startSchedule = async (manage: Handler, clock: Clock, onError: (err
   }
 }
 
-const startThread = async (data: WorkerData, onExit: (code: number) => void) => {
+/** Starts a thread and waits until it is ready. `onDeath` is called when it ends unasked; `stop` throws what it failed with at its end. */
+const startThread = async (data: WorkerData, onDeath: (error: Error) => void) => {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data })
   const remote = connectRemote(worker)
+  let isReady = false
   let isStopping = false
-  await new Promise<void>((resolve, reject) => {
-    worker.once('error', reject)
-    worker.on('message', (message: ThreadMessage) => message.kind === 'ready' && resolve())
+  let failure: unknown
+  worker.on('error', (error) => {
+    failure = error // `exit` follows
   })
-  worker.on('error', () => undefined) // told by `exit`, which follows
-  const exited = new Promise<void>((resolve) =>
+  const exited = new Promise<Error>((resolve) =>
     worker.once('exit', (code) => {
       remote.fail()
-      resolve()
-      if (!isStopping) onExit(code)
+      const error = new Error(`The ${data.part} thread ended with ${code}.`, { cause: failure })
+      resolve(error)
+      if (isReady && !isStopping) onDeath(error)
     }),
   )
+  await new Promise<void>((resolve, reject) => {
+    worker.on('message', (message: ThreadMessage) => {
+      if (message.kind !== 'ready') return
+      isReady = true
+      resolve()
+    })
+    void exited.then((error) => reject(failure ?? error))
+  })
   const stop = async () => {
     isStopping = true
     worker.postMessage({ kind: 'stop' })
-    await exited
+    const error = await exited
+    if (failure !== undefined) throw error
   }
   return { handlerOf: remote.handlerOf, stop, worker }
 }
@@ -136,7 +147,7 @@ const openThreads = async (config: Config, clock: Clock, logger: Logger, onFatal
   try {
     const busName = `footfall-${process.pid}`
     const start = async (part: WorkerData['part']) => {
-      const thread = await startThread({ config, part, busName }, (code) => onFatal(new Error(`The ${part} thread ended with ${code}.`)))
+      const thread = await startThread({ config, part, busName }, onFatal)
       add(thread.stop)
       return thread
     }
@@ -209,9 +220,10 @@ const openHere = async (config: Config, clock: Clock): Promise<Opened> => {
  */
 const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>, onFatal: (error: Error) => void): Promise<Embedded> => {
   const release = await holdFolder(config.data, clock)
+  let opened: Opened | undefined
   try {
     dropLeftovers(config.data)
-    let opened: Opened | undefined = await open()
+    opened = await open()
     let answer: Handler | undefined
     const { adminKey, isNew } = opened
 
@@ -256,6 +268,7 @@ const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>, o
       },
     }
   } catch (error) {
+    await opened?.close().catch(() => undefined) // why it did not start says more
     release()
     throw error
   }

@@ -3,7 +3,7 @@ import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync
 import { dirname, join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { FootfallError } from '../../errors.ts'
-import { openDatabase, storeError } from './database.ts'
+import { isDamaged, openDatabase } from './database.ts'
 import { backupOrder, type FileName, formats, pathOf } from './formats.ts'
 import { copySalts, forgetSalts } from './sites.ts'
 
@@ -124,7 +124,7 @@ export const forgetReplacedSalts = (folder: string): void => {
   try {
     withoutSalts(path)
   } catch (cause) {
-    if (storeError(cause, 'store-unavailable').code !== 'damaged-file') throw cause
+    if (!isDamaged(cause)) throw cause
   }
 }
 

@@ -35,12 +35,15 @@ const sqliteNotADatabase = 26
 export const primaryCode = (error: unknown): number =>
   typeof (error as { errcode?: unknown })?.errcode === 'number' ? (error as { errcode: number }).errcode & 0xff : 0
 
+/** True for a file that can be read by nobody: broken, or no database. */
+export const isDamaged = (cause: unknown): boolean => [sqliteCorrupt, sqliteNotADatabase].includes(primaryCode(cause))
+
 /** A driver's exception as one of ours: full disk, damaged file, else `fallback`. */
 export const storeError = (cause: unknown, fallback: ErrorCode): FootfallError => {
   if (cause instanceof FootfallError) return cause
   const code = primaryCode(cause)
   if (code === sqliteFull) return new FootfallError('disk-full', { cause })
-  if (code === sqliteCorrupt || code === sqliteNotADatabase) return new FootfallError('damaged-file', { cause })
+  if (isDamaged(cause)) return new FootfallError('damaged-file', { cause })
   return new FootfallError(fallback, { cause })
 }
 

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { FootfallError } from '../../errors.ts'
 import type { Salts, Secret, Secrets, Sites } from '../../ports/sites.ts'
 import type { SiteConfig } from '../../site/config.ts'
-import { guarded, inTransaction } from './database.ts'
+import { guarded, inTransaction, isDamaged } from './database.ts'
 
 /** sites on SQLite (site.db): site versions, salts, secrets. */
 
@@ -54,14 +54,15 @@ const replaceSalts = (db: DatabaseSync, salts: readonly SaltRow[]): void => {
 /** Takes the salts out of a copy of site.db: a copy outlives the promise of when they are destroyed. */
 export const forgetSalts = (db: DatabaseSync): void => replaceSalts(db, [])
 
-/** The salts of a site.db; none where it is missing or cannot be read (a restore must work then too: new ones are made). */
+/** The salts of a site.db; none where it is missing or damaged (a restore must work then too: new ones are made). */
 const saltsAt = (path: string): SaltRow[] => {
   if (!existsSync(path)) return []
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
     return db.prepare('SELECT day, value FROM salt').all() as SaltRow[]
-  } catch {
+  } catch (cause) {
+    if (!isDamaged(cause)) throw cause
     return []
   } finally {
     db?.close()
