@@ -1,8 +1,8 @@
-// Set-up of a checkout, on any Node >= 18: installs what the lockfile names when it changed, links the project's own Node, and
-// checks its version. Does nothing when nothing is to do. The scripts behind it run on that Node, whatever the machine has.
+// Set-up of a checkout, on any Node >= 18: installs what the lockfile names when it changed, links the project's own Node,
+// checks its version, and builds page and tracker when their sources changed. Does nothing when nothing is to do. The scripts behind it run on that Node, whatever the machine has.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -69,4 +69,32 @@ if (!isInstalled()) {
   if (version !== `v${nodeVersion}`)
     fail(`node_modules/.bin/node is ${version}, not v${nodeVersion}.`, 'Remove node_modules and start again.')
   writeFileSync(stampPath, stamp)
+}
+
+// What a browser loads is built from these; the stamp lies with what was built, so that deleting one deletes both.
+const builtFrom = ['functions/serve-dashboard/page', 'functions/collect-hit/tracker', 'scripts/build.ts']
+const builtStamp = join(root, 'functions', 'collect-hit', 'built', '.stamp')
+const filesBelow = (path) => {
+  const whole = join(root, path)
+  if (whole.endsWith('.ts')) return [whole]
+  return readdirSync(whole, { withFileTypes: true })
+    .flatMap((entry) => (entry.isDirectory() ? filesBelow(join(path, entry.name)) : [join(whole, entry.name)]))
+    .sort()
+}
+const buildHash = createHash('sha256').update(stamp)
+for (const path of builtFrom.flatMap(filesBelow)) buildHash.update(path.slice(root.length)).update(readFileSync(path))
+const built = buildHash.digest('hex')
+const isBuilt =
+  existsSync(builtStamp) &&
+  readFileSync(builtStamp, 'utf8') === built &&
+  existsSync(join(root, 'functions', 'serve-dashboard', 'built', 'index.html'))
+
+if (!isBuilt) {
+  if (!quiet) say('building the page and the tracker …')
+  const { status } = spawnSync(nodePath, ['--disable-warning=ExperimentalWarning', join(root, 'scripts', 'build.ts')], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  })
+  if (status !== 0) fail('The page and the tracker could not be built.', 'See the messages above.')
+  writeFileSync(builtStamp, built)
 }

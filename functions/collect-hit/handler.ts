@@ -12,6 +12,7 @@ import { createIntake } from './intake.ts'
 import { createLedger } from './ledger.ts'
 import { errorReply, outcomeReply, pixelErrorReply, pixelReply, preflight, reasonOf } from './replies.ts'
 import { createSenders, type EdgeKnowledge, type Sender } from './resolve.ts'
+import { createScript } from './script.ts'
 
 /**
  * collect-hit: takes hits over HTTP, checks them, turns addresses and agents into what may be stored, and appends them to the
@@ -63,6 +64,7 @@ export const createHandler = (ports: Ports, { rate, onError = () => undefined }:
   const ledger = createLedger(ports.log, clock, onError)
   const intake = createIntake({ ...ports, sites, ledger })
   const rates = createRateLimit(rate)
+  const script = createScript()
 
   /** Under attack the store is not asked: what names no site that is at hand goes to the ledger of unknown sites. */
   const countOverRate = (value: unknown): void => {
@@ -132,6 +134,7 @@ export const createHandler = (ports: Ports, { rate, onError = () => undefined }:
   const handle: Handler = async (request) => {
     const { path, method } = request
     if (path === '/pixel.gif') return method === 'GET' ? settled(getPixel(request), pixelErrorReply) : wrongMethod('GET')
+    if (path === '/footfall.js') return script(request)
     if (path !== '/api/hit') return errorReply(new FootfallError('not-found'))
     if (method === 'OPTIONS') return preflight
     return method === 'POST' ? settled(postHits(request), errorReply) : wrongMethod('POST, OPTIONS')

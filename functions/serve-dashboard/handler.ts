@@ -1,45 +1,28 @@
-import { hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { FootfallError, replyOf } from '#shared/errors.ts'
-import type { Handler, Reply } from '#shared/handler.ts'
+import type { Handler, Reply, Request } from '#shared/handler.ts'
+import { type HeldFile, holdFiles } from './files.ts'
 
-/** serve-dashboard: the page and its files, and nothing else. It touches no store and knows nobody; the page asks query-metrics. */
-
-const types = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-  txt: 'text/plain; charset=utf-8',
-} as const
-
-/** Every path there is, with its file in page/. */
-const files: Readonly<Record<string, string>> = {
-  '/': 'index.html',
-  '/page/page.css': 'page.css',
-  '/page/page.js': 'page.js',
-  '/page/icon.svg': 'icon.svg',
-  '/favicon.ico': 'icon.svg',
-  '/robots.txt': 'robots.txt',
-}
+/**
+ * serve-dashboard: the page and its files, the demo site, and nothing else. It touches no store and knows nobody; the page asks
+ * query-metrics.
+ */
 
 /** Nothing inline, nothing evaluated, nothing from elsewhere, in no frame: what a visitor sent can only ever be text. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-].join('; ')
+const policyOf = (more: readonly string[]): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    ...more,
+  ].join('; ')
 
 const safety = {
-  'content-security-policy': policy,
   'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
@@ -47,32 +30,45 @@ const safety = {
   'x-robots-tag': 'noindex, nofollow',
 } as const
 
-type File = { body: Buffer; headers: Record<string, string>; etag: string }
+const pageSafety = { ...safety, 'content-security-policy': policyOf(["form-action 'none'"]), 'referrer-policy': 'no-referrer' }
+/** The demo is a site like those of other people: its pages tell each other where a click came from, and it has a form. */
+const demoSafety = { ...safety, 'content-security-policy': policyOf(["form-action 'self'"]), 'referrer-policy': 'same-origin' }
 
-const read = (name: string): File => {
-  const body = readFileSync(new URL(`./page/${name}`, import.meta.url))
-  const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`
-  const type = types[name.slice(name.lastIndexOf('.') + 1) as keyof typeof types]
-  // no-cache: kept, but asked about each time, so that page and script are never of two versions for long.
-  return { body, etag, headers: { ...safety, 'content-type': type, 'cache-control': 'no-cache', etag } }
+/** Every path there is. What is built lies beside what it was built from. */
+const allFiles = (): Map<string, HeldFile> => {
+  const held = new Map<string, HeldFile>()
+  const page = holdFiles(new URL('built/', import.meta.url), pageSafety)
+  for (const [path, file] of page) held.set(path === 'index.html' ? '/' : path === 'robots.txt' ? '/robots.txt' : `/page/${path}`, file)
+  held.set('/favicon.ico', page.get('icon.svg')!)
+  for (const [path, file] of holdFiles(new URL('demo/', import.meta.url), demoSafety))
+    held.set(`/demo/${path.replace(/(^|\/)index\.html$/, '$1')}`, file)
+  return held
 }
 
 const isKnown = (etag: string, ifNoneMatch: string | undefined): boolean =>
   ifNoneMatch?.split(',').some((sent) => sent.trim() === '*' || sent.trim().replace(/^W\//, '') === etag) ?? false
 
+const takesBrotli = ({ headers }: Request): boolean =>
+  /(^|,)\s*br\s*(;\s*q=(1|0?\.\d*[1-9]\d*)[\d.]*)?\s*(,|$)/i.test(headers['accept-encoding'] ?? '')
+
 const refusal = (code: 'not-found' | 'wrong-method'): Reply => {
   const reply = replyOf(new FootfallError(code))
-  return { ...reply, headers: { ...reply.headers, ...safety, ...(code === 'wrong-method' ? { allow: 'GET, HEAD' } : {}) } }
+  return { ...reply, headers: { ...reply.headers, ...pageSafety, ...(code === 'wrong-method' ? { allow: 'GET, HEAD' } : {}) } }
 }
 
-/** The files are read once, when the function starts. */
+const replyWith = ({ headers, body, brotli }: HeldFile, request: Request): Reply =>
+  brotli && takesBrotli(request)
+    ? { status: 200, headers: { ...headers, 'content-encoding': 'br' }, body: brotli }
+    : { status: 200, headers, body }
+
+/** The files are read once, when the function starts. Throws where the page has not been built (scripts/build.ts). */
 export const createHandler = (): Handler => {
-  const held = new Map(Object.entries(files).map(([path, name]) => [path, read(name)]))
-  return async ({ method, path, headers }) => {
-    const file = held.get(path)
+  const held = allFiles()
+  return async (request) => {
+    const file = held.get(request.path)
     if (!file) return refusal('not-found')
-    if (method !== 'GET' && method !== 'HEAD') return refusal('wrong-method')
-    if (isKnown(file.etag, headers['if-none-match'])) return { status: 304, headers: file.headers }
-    return { status: 200, headers: file.headers, body: file.body }
+    if (request.method !== 'GET' && request.method !== 'HEAD') return refusal('wrong-method')
+    if (isKnown(file.etag, request.headers['if-none-match'])) return { status: 304, headers: file.headers }
+    return replyWith(file, request)
   }
 }

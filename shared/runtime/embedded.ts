@@ -240,7 +240,10 @@ const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>, o
       await use(await open())
     }
     let restarting: Promise<void> | undefined
+    let isClosed = false
     const restart = (): Promise<void> => {
+      // A restore that was still being checked when the end began must not open the folder again behind it.
+      if (isClosed) return Promise.reject(new FootfallError('stopping'))
       restarting ??= reopen()
         .catch((cause) => {
           onFatal(new Error('The data folder could not be opened again after a restore.', { cause }))
@@ -257,6 +260,7 @@ const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>, o
       adminKey,
       isNew,
       async close() {
+        isClosed = true
         await restarting?.catch(() => undefined) // `onFatal` was told
         answer = undefined
         try {

@@ -8,6 +8,8 @@ export type FunctionName = (typeof functionNames)[number]
 const exact: ReadonlyMap<string, FunctionName> = new Map([
   ['/api/hit', 'collect-hit'],
   ['/pixel.gif', 'collect-hit'],
+  ['/footfall.js', 'collect-hit'],
+  ['/api/import', 'collect-hit'],
   ['/api/ledger', 'query-metrics'],
   ['/api/links', 'manage-sites'],
   ['/api/sign-in', 'manage-sites'],
@@ -24,7 +26,6 @@ const below: readonly (readonly [string, FunctionName])[] = [
 
 /** Paths of other products' endpoints, kept free for compatible ones, and our own that come later: 404 until then. */
 const reserved = [
-  '/footfall.js',
   '/collect',
   '/batch',
   '/g/collect',

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { brotliDecompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { createHandler } from '#functions/serve-dashboard/handler.ts'
 import { aRequest } from '../site/installation.ts'
@@ -9,8 +10,6 @@ const get = (path: string, headers: Record<string, string> = {}, method = 'GET')
 describe('the page', () => {
   const table: [path: string, type: string, holds: string][] = [
     ['/', 'text/html; charset=utf-8', '<title>Footfall</title>'],
-    ['/page/page.css', 'text/css; charset=utf-8', 'color-scheme'],
-    ['/page/page.js', 'text/javascript; charset=utf-8', '/api/v2/query'],
     ['/page/icon.svg', 'image/svg+xml', '<svg'],
     ['/favicon.ico', 'image/svg+xml', '<svg'],
     ['/robots.txt', 'text/plain; charset=utf-8', 'Disallow: /'],
@@ -22,12 +21,21 @@ describe('the page', () => {
     expect(headers!['etag']).toMatch(/^"[\w-]{22}"$/)
   })
 
-  it.each(['/index.html', '/page', '/page/', '/page/../handler.ts', '/../package.json', '/page/%70age.js', '/constructor', '', '//'])(
-    'has nothing at %j',
-    async (path) => {
-      expect(await get(path)).toMatchObject({ status: 404, headers: { 'x-content-type-options': 'nosniff' } })
-    },
-  )
+  it.each([
+    '/index.html',
+    '/page',
+    '/page/',
+    '/page/index.html',
+    '/page/../handler.ts',
+    '/../package.json',
+    '/page/%69con.svg',
+    '/demo',
+    '/constructor',
+    '',
+    '//',
+  ])('has nothing at %j', async (path) => {
+    expect(await get(path)).toMatchObject({ status: 404, headers: { 'x-content-type-options': 'nosniff' } })
+  })
 
   it.each([
     ['POST', 405],
@@ -61,16 +69,49 @@ describe('what was sent by visitors cannot act', () => {
     })
   })
 
-  const read = (name: string) => readFileSync(new URL(`../../functions/serve-dashboard/page/${name}`, import.meta.url), 'utf8')
+  const built = new URL('../../functions/serve-dashboard/built/', import.meta.url)
+  const scripts = readdirSync(new URL('assets/', built)).filter((name) => name.endsWith('.js'))
 
-  it('nor by the script, which writes text only', () => {
-    expect(read('page.js')).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|\.srcdoc/)
+  it('nor by the page, whose own sources write text only', () => {
+    const folder = new URL('../../functions/serve-dashboard/page/', import.meta.url)
+    const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
+    expect(sources.length).toBeGreaterThan(0)
+    for (const name of sources)
+      expect(readFileSync(new URL(name, folder), 'utf8'), name).not.toMatch(
+        /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|\.srcdoc|setHTML/,
+      )
   })
 
-  it('nor by the markup, which holds nothing inline and nothing from elsewhere', () => {
-    const html = read('index.html')
+  it('nor by the markup, which holds nothing inline and nothing from elsewhere', async () => {
+    const html = String((await get('/')).body)
     expect(html).not.toMatch(/<script(?![^>]*\ssrc=)/)
     expect(html).not.toMatch(/\son\w+=|\sstyle=|<style|https?:\/\//)
     expect(html).toContain('name="robots" content="noindex')
+  })
+
+  it('and what the page needs is kept for good, under a name that says what is in it', async () => {
+    expect(scripts.length).toBeGreaterThan(0)
+    for (const name of scripts)
+      expect((await get(`/page/assets/${name}`)).headers).toMatchObject({ 'cache-control': 'public, max-age=31536000, immutable' })
+  })
+})
+
+describe('smaller on the way', () => {
+  it.each([
+    ['br', 'br'],
+    ['gzip, deflate, br', 'br'],
+    ['br;q=0.5', 'br'],
+    ['br;q=0', undefined],
+    ['gzip', undefined],
+    ['', undefined],
+    ['brx', undefined],
+  ])('who takes %j gets %s', async (sent, encoding) => {
+    const [name] = readdirSync(new URL('../../functions/serve-dashboard/built/assets/', import.meta.url)).filter((one) =>
+      one.endsWith('.js'),
+    )
+    const { headers, body } = await get(`/page/assets/${name}`, { 'accept-encoding': sent })
+    expect([headers!['content-encoding'], headers!['vary']]).toEqual([encoding, 'accept-encoding'])
+    const text = encoding ? brotliDecompressSync(body as Buffer) : (body as Buffer)
+    expect(text.equals(readFileSync(new URL(`../../functions/serve-dashboard/built/assets/${name}`, import.meta.url)))).toBe(true)
   })
 })
