@@ -1,3 +1,4 @@
 import { render } from 'preact'
+import { App } from './app.tsx'
 
-render(<h1>Footfall</h1>, document.getElementById('page')!)
+render(<App />, document.getElementById('page')!)

@@ -1,0 +1,2 @@
+/** Panels: what the numbers are made of. */
+export const Panels = () => <div class="panels" />

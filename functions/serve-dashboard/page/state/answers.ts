@@ -1,0 +1,113 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { type Answer, ApiError, api } from './api.ts'
+import { usePage } from './page.ts'
+import { isOpen } from './periods.ts'
+import type { Question } from './question.ts'
+
+/**
+ * Answers to questions, kept up to date. While a new question is worked on the old answer stays, marked old, so that nothing jumps. A
+ * question whose period is open is asked again whenever there is news, at most once a second and never twice at a time.
+ */
+export type Asked = {
+  /** Of this question, or of the one before while `isOld`. */
+  answer: Answer | undefined
+  error: ApiError | undefined
+  isLoading: boolean
+  isOld: boolean
+}
+
+/** Answers of the last questions, so that a tab that was open before is there at once. */
+const kept = new Map<string, Answer>()
+const keptAnswers = 40
+const keep = (key: string, answer: Answer) => {
+  kept.delete(key)
+  kept.set(key, answer)
+  if (kept.size > keptAnswers) kept.delete(kept.keys().next().value!)
+}
+
+const soonestMs = 1_000
+/** Late hits may still change days that have ended. */
+const closedMs = 60_000
+
+type State = { key: string; answer?: Answer; error?: ApiError }
+
+/** Asks, and asks again when called after that; one request at a time. */
+const createAsker = (key: string, question: Question, show: (state: State) => void) => {
+  const abort = new AbortController()
+  let isAsking = false
+  let isWanted = false
+  let lastAt = Number.NEGATIVE_INFINITY
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const ask = async () => {
+    timer = undefined
+    isAsking = true
+    lastAt = performance.now()
+    try {
+      const answer = await api.query(question, abort.signal)
+      keep(key, answer)
+      show({ key, answer })
+    } catch (error) {
+      if (abort.signal.aborted) return
+      show({
+        key,
+        answer: kept.get(key),
+        error: error instanceof ApiError ? error : new ApiError(0, 'page', String(error), 'Reload the page.'),
+      })
+    } finally {
+      isAsking = false
+      if (isWanted && !abort.signal.aborted) again(soonestMs)
+    }
+  }
+
+  const again = (everyMs: number) => {
+    isWanted = isAsking
+    if (isAsking || timer !== undefined) return
+    timer = setTimeout(() => void ask(), Math.max(0, lastAt + everyMs - performance.now()))
+  }
+
+  return {
+    /** Asks again, not sooner than `everyMs` after the last time. */
+    again,
+    /** When the last question was sent, by performance.now(). */
+    get lastAt() {
+      return lastAt
+    },
+    end() {
+      abort.abort()
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** The answer to a question; `undefined` asks nothing. */
+export const useAnswer = (question: Question | undefined): Asked => {
+  const { live, view, today } = usePage()
+  const [state, setState] = useState<State>({ key: '' })
+  const asker = useRef<ReturnType<typeof createAsker>>(undefined)
+  const key = question ? JSON.stringify(question) : ''
+
+  useEffect(() => {
+    if (!question) return
+    const known = kept.get(key)
+    if (known) setState({ key, answer: known })
+    const one = createAsker(key, question, setState)
+    asker.current = one
+    one.again(0)
+    return () => {
+      one.end()
+      asker.current = undefined
+    }
+    // The key says all that is in the question.
+  }, [key])
+
+  useEffect(() => {
+    const one = asker.current
+    if (!one || live.news === 0 || document.hidden) return
+    if (isOpen(view.period, today)) one.again(soonestMs)
+    else if (performance.now() - one.lastAt > closedMs) one.again(0)
+  }, [live.news])
+
+  const isOld = state.key !== key
+  return { answer: state.answer, error: isOld ? undefined : state.error, isLoading: state.answer === undefined || isOld, isOld }
+}

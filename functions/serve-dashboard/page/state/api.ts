@@ -1,0 +1,99 @@
+import type { Question } from './question.ts'
+
+/** The server, as the page asks it. Failures are `ApiError`s whose text can be shown. */
+export type Money = { value: string; currency: string }
+export type MetricValue = number | null | Money | readonly Money[]
+export type Row = {
+  dimensions: readonly string[]
+  metrics: readonly MetricValue[]
+  comparison?: { dimensions: readonly string[]; metrics: readonly MetricValue[]; change: readonly (number | null)[] } | null
+}
+export type Meta = {
+  as_of?: string | null
+  lag_ms?: number | null
+  incomplete_since?: string
+  exact?: boolean
+  time_labels?: readonly string[]
+  total_rows?: number
+  comparison_date_range?: readonly [string, string]
+  metric_warnings?: Record<string, { code: string; warning: string }>
+}
+export type Answer = { results: readonly Row[]; meta: Meta; query: { date_range: readonly [string, string] } }
+
+export type Site = {
+  site: string
+  timezone: string
+  identity: 'cookie' | 'cookieless'
+  script: string
+  bounce: string
+  session_timeout: number
+}
+export type Me = { role: 'read' | 'write' | 'own'; site: string | null; via: string }
+
+export type LedgerHour = {
+  from: string
+  received: number
+  counted: number
+  flagged: Record<string, number>
+  refused: Record<string, number>
+  repeated: number
+  dead: number
+  lost: number
+}
+export type Ledger = { hours: readonly LedgerHour[]; pending: { records: number; age_ms: number }; balanced: boolean }
+
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly hint: string
+  constructor(status: number, code: string, text: string, hint: string) {
+    super(text)
+    this.status = status
+    this.code = code
+    this.hint = hint
+  }
+}
+
+const unreachable = (): ApiError =>
+  new ApiError(
+    0,
+    'unreachable',
+    'The server cannot be reached.',
+    'It is asked again by itself; look whether it runs and whether you are online.',
+  )
+
+const errorOf = async (response: Response): Promise<ApiError> => {
+  try {
+    const { error, code, hint } = (await response.json()) as { error: string; code: string; hint?: string }
+    return new ApiError(response.status, code, error, hint ?? '')
+  } catch {
+    // Not our server's error: a proxy in front of it answers.
+    return new ApiError(response.status, 'proxy', `The server answered ${response.status}.`, 'Look at the proxy in front of Footfall.')
+  }
+}
+
+const request = async <T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> => {
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method,
+      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+    })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw unreachable()
+  }
+  if (!response.ok) throw await errorOf(response)
+  return (response.status === 204 ? undefined : await response.json()) as T
+}
+
+export const api = {
+  me: () => request<Me>('GET', '/api/me'),
+  sites: async () => (await request<{ sites: Site[] }>('GET', '/api/sites')).sites,
+  signOut: () => request<void>('POST', '/api/sign-out'),
+  query: (question: Question, signal?: AbortSignal) => request<Answer>('POST', '/api/v2/query', question, signal),
+  ledger: (site: string, from: string, to: string, signal?: AbortSignal) =>
+    request<Ledger>('GET', `/api/ledger?${new URLSearchParams({ site, from, to })}`, undefined, signal),
+}

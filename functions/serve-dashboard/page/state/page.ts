@@ -1,0 +1,50 @@
+import { createContext } from 'preact'
+import { useCallback, useContext, useEffect, useState } from 'preact/hooks'
+import type { Site } from './api.ts'
+import type { Live } from './live.ts'
+import { formatView, parseView, type View } from './view.ts'
+
+/** What every part of the page knows: the view, how to change it, the site, and what comes in live. */
+export type Page = {
+  view: View
+  /** Changes the view; a new entry of the browser's history unless `replace`. */
+  change(patch: Partial<View>, how?: 'push' | 'replace'): void
+  /** The address of a changed view, for links. */
+  hrefOf(patch: Partial<View>): string
+  site: Site
+  sites: readonly Site[]
+  /** The date at the site, `2026-11-24`. */
+  today: string
+  live: Live
+}
+
+export const PageContext = createContext<Page | undefined>(undefined)
+
+/** Only within the page of somebody who is signed in and has a site. */
+export const usePage = (): Page => {
+  const page = useContext(PageContext)
+  if (!page) throw new Error('usePage is used outside of the page.')
+  return page
+}
+
+const current = () => parseView(location.search)
+const addressOf = (view: View): string => `/${formatView(view)}`
+
+/** The view as the URL says it, and how to change both together. */
+export const useView = () => {
+  const [{ view, problems }, setParsed] = useState(current)
+  useEffect(() => {
+    const back = () => setParsed(current())
+    addEventListener('popstate', back)
+    return () => removeEventListener('popstate', back)
+  }, [])
+  const change = useCallback((patch: Partial<View>, how: 'push' | 'replace' = 'push') => {
+    // What the URL says now, not what was drawn last: two changes may come before a drawing.
+    const next = { ...current().view, ...patch }
+    const address = addressOf(next)
+    if (address !== `${location.pathname}${location.search}`) history[how === 'push' ? 'pushState' : 'replaceState'](null, '', address)
+    setParsed({ view: next, problems: [] })
+  }, [])
+  const hrefOf = useCallback((patch: Partial<View>) => addressOf({ ...view, ...patch }), [view])
+  return { view, problems, change, hrefOf }
+}
