@@ -5,10 +5,22 @@ import { existsSync } from 'node:fs'
  * Debian packages that tests need, installed where the machine lacks them. Only on a Debian-like machine and as root; elsewhere the
  * tests that need them are skipped by name (with CI=true that is a failure).
  */
-const packages: Readonly<Record<string, string>> = { strace: '/usr/bin/strace' }
+const packages: Readonly<Record<string, string>> = {
+  strace: '/usr/bin/strace',
+  chromium: '/usr/bin/chromium',
+  'nginx-light': '/usr/sbin/nginx',
+  caddy: '/usr/bin/caddy',
+  haproxy: '/usr/sbin/haproxy',
+  openssl: '/usr/bin/openssl',
+  systemd: '/usr/bin/systemd-analyze',
+  'docker.io': '/usr/sbin/dockerd',
+  'busybox-static': '/bin/busybox',
+}
 
+/** In run level 1 Debian starts no server that it installs: tests start their own, on ports of their own. */
 const run = (...args: string[]): boolean =>
-  spawnSync('apt-get', args, { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0
+  spawnSync('apt-get', args, { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' } })
+    .status === 0
 
 /** Installs what is missing; says what it could not. */
 export const ensurePackages = (): void => {

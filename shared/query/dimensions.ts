@@ -58,6 +58,8 @@ const hitReaders = new Map<string, HitReader>([
   ['event:title', (h) => set(h.ti)],
   // An engagement update is tested as the pageview it belongs to, so that a filter for pageviews keeps their foreground time.
   ['event:name', (h) => (h.n === 'engagement' ? 'pageview' : h.n)],
+  // Which properties there are, so that one can be asked for: a JSON list, since a key may hold any character.
+  ['event:prop_keys', (h) => (h.p === undefined || Object.keys(h.p).length === 0 ? notSet : JSON.stringify(Object.keys(h.p).sort()))],
 ])
 
 const propPrefix = 'event:props:'

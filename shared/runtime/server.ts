@@ -39,6 +39,9 @@ export const limits = {
   allBodyBytes: 256_000_000,
   /** A reader of a stream that takes nothing for so long has gone without a word. */
   stallMs: 30_000,
+  /** Of a body that is refused so much is read and dropped, for so long, before its connection is cut. */
+  dropBytes: 4_194_304,
+  dropMs: 2_000,
 } as const
 
 const empty = Buffer.alloc(0)
@@ -131,6 +134,30 @@ const send = (response: ServerResponse, { status, headers, body }: Reply, stallM
   return undefined
 }
 
+/**
+ * The answer goes out at once, and some of the rest of the body is dropped unread: a connection that is cut while its client still sends
+ * is reset, and a proxy in between then says 502 instead of what we have said.
+ */
+const refuseBody = (message: IncomingMessage, response: ServerResponse, { status, headers, body }: typeof tooLarge): void => {
+  let dropped = 0
+  const end = () => {
+    clearTimeout(timer)
+    message.off('data', drop)
+    response.end(() => message.destroy())
+  }
+  const drop = ({ length }: Buffer) => {
+    dropped += length
+    if (dropped > limits.dropBytes) end()
+  }
+  const timer = setTimeout(end, limits.dropMs)
+  response.writeHead(status, { ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
+  response.write(body)
+  if (Number(message.headers['content-length'] ?? 0) > limits.dropBytes) return end()
+  message.on('data', drop)
+  message.once('end', end)
+  message.once('close', end)
+}
+
 /** Starts listening; answers once the port is open. Throws `port-taken`. */
 export const serve = async (options: ServeOptions): Promise<Served> => {
   const { handler, onError, maxBodyBytes, allBodyBytes = limits.allBodyBytes, stallMs = limits.stallMs } = options
@@ -176,13 +203,11 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
       bodyBytes -= length
       length = 0
     }
-    /** The answer goes out at once, the rest of the body is not waited for. */
     const refuse = (reply: typeof tooLarge) => {
       refused = true
       release()
       body = more = undefined
-      response.writeHead(reply.status, { ...reply.headers, connection: 'close' })
-      response.end(reply.body, () => message.destroy())
+      refuseBody(message, response, reply)
     }
     if (Number(message.headers['content-length'] ?? 0) > limit) return refuse(tooLarge)
     message.on('data', (chunk: Buffer) => {

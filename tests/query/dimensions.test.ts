@@ -32,6 +32,7 @@ const expected: Record<string, string> = {
   'event:hostname': 'www2.example.com',
   'event:title': 'Docs',
   'event:name': 'pageview',
+  'event:prop_keys': '["plan","seats","trial"]',
   'event:props:plan': 'pro',
   'event:props:seats': '3',
   'event:props:trial': 'false',
