@@ -4,9 +4,17 @@ const benchmarks: Record<string, { help: string; run(): Promise<void> }> = {
     help: 'durable POST /api/hit against bare node:http, latency at half load, CPU per hit (~3 min)',
     run: async () => (await import('../bench/ingest.ts')).benchIngest(),
   },
+  import: {
+    help: 'a million lines of an access log, against reading and splitting them; memory of server and command (~2 min)',
+    run: async () => (await import('../bench/import.ts')).benchImport(),
+  },
   'query-reference': {
     help: 'questions over a million hits by the reference fold (~2 min)',
     run: async () => (await import('../bench/query-reference.ts')).benchQueryReference(),
+  },
+  page: {
+    help: 'bytes of page and tracker, time to the first numbers of a million hits, in Chromium (~3 min)',
+    run: async () => (await import('../bench/page.ts')).benchPage(),
   },
   soak: {
     help: 'resident memory over five million hits (~10 min, 15 GB of disk)',

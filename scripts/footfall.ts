@@ -29,6 +29,7 @@ process.exitCode = await main(
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
     input: () => text(process.stdin),
+    inputBytes: () => process.stdin,
     openFunctions: async (config) => (await import('#shared/runtime/embedded.ts')).openFunctions(config, systemClock),
     checkFolder: async ({ data }) => (await (await import('#shared/wire.ts')).wire(data, 'queries', systemClock)).close(),
   },

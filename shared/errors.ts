@@ -46,6 +46,11 @@ export const catalogue = {
   'not-yet': { status: 400, error: 'This is not built yet.', hint: 'It comes with a later version; see CHANGELOG.md.' },
   'bad-request': { status: 400, error: 'The request cannot be understood.', hint: 'See docs/api.md for the fields of this path.' },
   conflict: { status: 409, error: 'It was changed by somebody else meanwhile.', hint: 'Read it again and repeat the change.' },
+  'import-position': {
+    status: 409,
+    error: 'The import goes on at another line.',
+    hint: 'Send the lines from `next` on; what lies before it has been imported.',
+  },
   'site-exists': { status: 409, error: 'The site exists already.', hint: 'Use `footfall site set` to change it.' },
   'link-used': { status: 401, error: 'This sign-in link was used or has run out.', hint: 'Print a new one with `footfall link`.' },
   'log-unavailable': {

@@ -55,16 +55,16 @@ export const wireLogThread = async (
 
 /** Puts a staged restore into place; only the holder of the folder may, while nothing of it is open. */
 export const putRestore = async (folder: string): Promise<void> => {
-  const { finishRestore, forgetReplacedSalts } = await import('./engines/sqlite/backup.ts')
+  const { finishRestore, forgetReplacedKeys } = await import('./engines/sqlite/backup.ts')
   finishRestore(folder)
-  forgetReplacedSalts(folder)
+  forgetReplacedKeys(folder)
 }
 
 /** Copies of the folder: taking one, checking one, staging one for `putRestore`. */
 export const wireBackups = async () => {
-  const { checkBackup, keepSalts, snapshotFolder, stageRestore } = await import('./engines/sqlite/backup.ts')
+  const { checkBackup, keepKeys, snapshotFolder, stageRestore } = await import('./engines/sqlite/backup.ts')
   const { backupOrder, pathOf } = await import('./engines/sqlite/formats.ts')
-  return { checkBackup, keepSalts, snapshotFolder, stageRestore, names: backupOrder, pathOf }
+  return { checkBackup, keepKeys, snapshotFolder, stageRestore, names: backupOrder, pathOf }
 }
 
 /**

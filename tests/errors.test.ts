@@ -19,6 +19,7 @@ const expected: Record<ErrorCode, readonly [status: number, again?: 'again']> = 
   'not-yet': [400],
   'bad-request': [400],
   conflict: [409],
+  'import-position': [409],
   'site-exists': [409],
   'link-used': [401],
   'log-unavailable': [503, 'again'],

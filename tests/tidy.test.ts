@@ -19,6 +19,7 @@ const filesOf = (folder: string, pattern: RegExp): string[] =>
 /** Page and tracker run in a browser, and have rules of their own below. */
 const isOfBrowser = (path: string) => /\/(page|tracker|demo|built)\//.test(path)
 const sources = [...filesOf('shared', /\.ts$/), ...filesOf('functions', /\.ts$/)].filter((path) => !isOfBrowser(path))
+const browser = filesOf('functions', /\.tsx?$/).filter((path) => isOfBrowser(path) && !path.includes('/built/'))
 const scripts = filesOf('scripts', /\.(ts|mjs)$/)
 const tests = filesOf('tests', /\.ts$/)
 
@@ -160,6 +161,30 @@ const linesWith = (paths: readonly string[], pattern: RegExp): string[] =>
       .map(({ line, i }) => `${path}:${i + 1} ${line.trim()}`),
   )
 
+describe('what runs in a browser', () => {
+  const built = ['preact', 'uplot', 'd3-geo', 'topojson-client', 'topojson-specification', 'world-atlas', 'vite']
+
+  test('page and tracker import what is their own, and of packages only those that are built into the page', () => {
+    const own = (path: string) => /^functions\/[\w-]+\/(page|tracker)/.exec(path)![0]
+    const found = browser.flatMap(importsOf)
+    expect(found.length).toBeGreaterThan(50)
+    expect(wrong(found, ({ from, to }) => under(to, own(from)) || (from.includes('/page/') && built.includes(to)))).toEqual([])
+    expect(
+      wrong(
+        found.filter(({ from }) => from.includes('/tracker/')),
+        ({ to }) => to.startsWith('functions/'),
+      ),
+    ).toEqual([])
+  })
+
+  test('what is built into the page has a line that says why', () => {
+    const page = read('docs/dependencies.md')
+    const names = Object.keys(json('package.json').devDependencies).filter((name) => built.includes(name))
+    expect(names.length).toBeGreaterThan(4)
+    expect(names.filter((name) => !page.split('\n').some((line) => line.startsWith('|') && line.includes(`\`${name}\``)))).toEqual([])
+  })
+})
+
 describe('time, chance and environment are inputs', () => {
   const clocks =
     /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\b(setTimeout|setInterval)\(|\brandom(UUID|Bytes)\(|\bperformance\.now\(|\bhrtime\b/
@@ -189,13 +214,13 @@ describe('time, chance and environment are inputs', () => {
 describe('the tree', () => {
   test('no file over 400 lines, but lists of data', () => {
     const lists = ['shared/visit/sources.ts']
-    const long = [...sources, ...scripts].filter((path) => !lists.includes(path) && read(path).split('\n').length > 401)
+    const long = [...sources, ...browser, ...scripts].filter((path) => !lists.includes(path) && read(path).split('\n').length > 401)
     expect(long).toEqual([])
   })
 
   test('nothing is left to do', () => {
     const self = 'tests/tidy.test.ts'
-    const marks = [...sources, ...scripts, ...tests].filter((path) => path !== self && /\b(TODO|FIXME|XXX)\b/.test(read(path)))
+    const marks = [...sources, ...browser, ...scripts, ...tests].filter((path) => path !== self && /\b(TODO|FIXME|XXX)\b/.test(read(path)))
     expect(marks).toEqual([])
   })
 
@@ -205,12 +230,12 @@ describe('the tree', () => {
   })
 
   test('no utils, helpers, managers', () => {
-    const names = [...sources, ...scripts, ...tests].filter((path) => /\b(utils?|helpers?|manager|common|misc)\b/.test(path))
+    const names = [...sources, ...browser, ...scripts, ...tests].filter((path) => /\b(utils?|helpers?|manager|common|misc)\b/.test(path))
     expect(names).toEqual([])
   })
 
   test('modules open with what they are for', () => {
-    const silent = sources.filter((path) => !/\/\*\*/.test(read(path)))
+    const silent = [...sources, ...browser].filter((path) => !/\/\*\*/.test(read(path)))
     expect(silent).toEqual([])
   })
 })

@@ -1,13 +1,15 @@
 import type { Clock } from '#shared/clock.ts'
-import { FootfallError } from '#shared/errors.ts'
+import { FootfallError, replyOf } from '#shared/errors.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { parseSite } from '#shared/hit/parse.ts'
 import { createRateLimit } from '#shared/hit/rate.ts'
+import type { ImportKeys, Imports } from '#shared/ports/imports.ts'
 import type { LogWriter } from '#shared/ports/log.ts'
 import type { Salts, Secrets, Sites } from '#shared/ports/sites.ts'
 import { type Access, bearerOf, identify } from '#shared/site/access.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { pixelHit, readHits, readText } from './body.ts'
+import { createImport } from './import/handler.ts'
 import { createIntake } from './intake.ts'
 import { createLedger } from './ledger.ts'
 import { errorReply, outcomeReply, pixelErrorReply, pixelReply, preflight, reasonOf } from './replies.ts'
@@ -15,10 +17,19 @@ import { createSenders, type EdgeKnowledge, type Sender } from './resolve.ts'
 import { createScript } from './script.ts'
 
 /**
- * collect-hit: takes hits over HTTP, checks them, turns addresses and agents into what may be stored, and appends them to the
- * log `hits`. It answers 2xx only when the log has them. It never counts, never looks a session up, never stores an address.
+ * collect-hit: takes hits over HTTP, and lines of access logs, checks them, turns addresses and agents into what may be stored, and
+ * appends them to the log `hits`. It answers 2xx only when the log has them. It never counts, never looks a session up, never stores
+ * an address.
  */
-export type Ports = { log: LogWriter; sites: Sites; salts: Salts; secrets: Secrets; clock: Clock } & EdgeKnowledge
+export type Ports = {
+  log: LogWriter
+  sites: Sites
+  salts: Salts
+  secrets: Secrets
+  imports: Imports
+  importKeys: ImportKeys
+  clock: Clock
+} & EdgeKnowledge
 export type Options = {
   /** Hits per second and visitor network; 0 = no limit. */
   rate: number
@@ -65,6 +76,7 @@ export const createHandler = (ports: Ports, { rate, onError = () => undefined }:
   const intake = createIntake({ ...ports, sites, ledger })
   const rates = createRateLimit(rate)
   const script = createScript()
+  const importLines = createImport({ ...ports, sites, ledger })
 
   /** Under attack the store is not asked: what names no site that is at hand goes to the ledger of unknown sites. */
   const countOverRate = (value: unknown): void => {
@@ -135,6 +147,7 @@ export const createHandler = (ports: Ports, { rate, onError = () => undefined }:
     const { path, method } = request
     if (path === '/pixel.gif') return method === 'GET' ? settled(getPixel(request), pixelErrorReply) : wrongMethod('GET')
     if (path === '/footfall.js') return script(request)
+    if (path === '/api/import') return settled(importLines(request), replyOf)
     if (path !== '/api/hit') return errorReply(new FootfallError('not-found'))
     if (method === 'OPTIONS') return preflight
     return method === 'POST' ? settled(postHits(request), errorReply) : wrongMethod('POST, OPTIONS')

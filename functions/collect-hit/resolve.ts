@@ -42,14 +42,19 @@ export const createSenders = (isTrusted: (address: string) => boolean): ((reques
 type Person = Pick<Sender, 'address' | 'agent'>
 type Identity = { vis: string; vprev?: string; fs?: number }
 
-export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salts: KnownSalts }) => {
+/** Whether a site leaves out what comes from an address. */
+export const createExclusions = (): ((config: SiteConfig, address: string) => boolean) => {
   const rules = new WeakMap<SiteConfig, (address: string) => boolean>()
-  const isExcluded = (config: SiteConfig, address: string): boolean => {
-    if (config.exclude.addresses.length === 0) return false
+  return (config, address) => {
+    if (config.exclude.addresses.length === 0 || address === '') return false
     const rule = rules.get(config) ?? createCidrs(config.exclude.addresses)
     rules.set(config, rule)
     return rule(address)
   }
+}
+
+export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salts: KnownSalts }) => {
+  const isExcluded = createExclusions()
 
   const hashes = (config: SiteConfig, { address, agent }: Person, salt: Buffer | 'gone', before: Buffer | 'gone'): Identity | 'too-old' => {
     if (salt === 'gone') return 'too-old'
@@ -98,7 +103,7 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
       fs: identity.fs,
       user: hit.user === undefined ? undefined : userHash(config.key, config.site, hit.user),
       geo: person.address === '' ? nowhere : places(person.address),
-      rule: person.address !== '' && isExcluded(config, person.address) ? 'address' : undefined,
+      rule: isExcluded(config, person.address) ? 'address' : undefined,
       dev: known?.device ?? unknownDevice,
       bot: known?.bot,
     }
@@ -117,5 +122,5 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
 
 type Resolved = ResolvedHit | RefusalReason
 
-const nowhere: Place = Object.freeze({})
-const unknownDevice: Device = Object.freeze({ br: '', brv: '', os: '', osv: '', type: 'Other' })
+export const nowhere: Place = Object.freeze({})
+export const unknownDevice: Device = Object.freeze({ br: '', brv: '', os: '', osv: '', type: 'Other' })

@@ -109,8 +109,8 @@ export const createHandler = (ports: Ports): Handler => {
       if (!isHits(read) || !flags) continue
       const { site } = read
       for (const key of keysOf(read, flags)) keys.push({ site, key })
-      for (const { id } of read.ev) ids.push({ site, id })
       if (read.imp) sources.push({ site, source: read.imp.src })
+      else for (const { id } of read.ev) ids.push({ site, id })
     }
     return { sessions: keys, ids, sources }
   }

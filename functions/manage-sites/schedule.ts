@@ -17,13 +17,28 @@ const makeSalts = async (days: readonly number[], salts: Salts, clock: Clock): P
 }
 
 /**
- * What is due by the clock, at every start and each hour: salts made ahead and destroyed on time, links and sessions that have run
- * out dropped. It derives its work from what is stored, so a run more, or two at once, do no harm.
+ * Keys of imported visitors go 48 h after their last use: an hour less here, as this runs hourly, and another one since uses are noted
+ * in steps of minutes.
+ */
+export const importKeysMs = 46 * 3_600_000
+
+/** All of them, also when one throws: a reader that is in the way of one must not keep the others alive too. */
+const allOf = async (steps: readonly Promise<number>[]): Promise<number[]> => {
+  const results = await Promise.allSettled(steps)
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
+}
+
+/**
+ * What is due by the clock, at every start and each hour: salts made ahead and destroyed on time, keys of imports destroyed, links and
+ * sessions that have run out dropped. It derives its work from what is stored, so a run more, or two at once, do no harm.
  */
 export const runSchedule: Step = async ({ ports, now }) => {
   const { make, dropBefore } = saltDates(now)
   const made = await makeSalts(make, ports.salts, ports.clock)
   const expired = await ports.secrets.dropExpired(now)
-  const destroyed = await ports.salts.dropBefore(dropBefore)
-  return answer(200, { salts: { made, destroyed }, expired })
+  const [destroyed, keys] = await allOf([ports.salts.dropBefore(dropBefore), ports.importKeys.dropUnused(now - importKeysMs)])
+  return answer(200, { salts: { made, destroyed }, imports: { destroyed: keys }, expired })
 }

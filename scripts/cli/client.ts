@@ -18,11 +18,16 @@ export type Client = {
   base: URL | undefined
   /** Sends a request with the key and answers the JSON of a 2xx reply; throws a Failure with the server's sentence and cure. */
   ask(method: string, path: string, body?: unknown): Promise<unknown>
+  /** Sends bytes with the key and answers whatever comes back; rejects where nothing does. */
+  send(method: string, path: string, bytes: Sent): Promise<Answer>
   close(): Promise<void>
 }
 
+/** A body, as text or bytes, and headers about it. */
+export type Sent = { body?: string | Buffer; headers?: Record<string, string> }
+
 /** Sends one request, with that key or none. */
-type Send = (method: string, path: string, body: string | undefined, key: string | undefined) => Promise<Answer>
+type Send = (method: string, path: string, sent: Sent, key: string | undefined) => Promise<Answer>
 
 const timeoutMs = 60_000
 /** Copying a folder, or checking and opening one, takes as long as it has bytes: minutes for gigabytes. */
@@ -31,18 +36,28 @@ export const timeoutOf = (method: string, path: string): number =>
   method === 'POST' && (path === '/api/backups' || /^\/api\/restores\/[^/]+\/finish$/.test(path)) ? longMs : timeoutMs
 const limitBytes = 64 * 1024 * 1024
 
-const headersOf = (body: string | undefined, key: string | undefined): Record<string, string> => ({
-  ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+const headersOf = ({ body, headers }: Sent, key: string | undefined): Record<string, string> => ({
+  ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
   ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+  ...headers,
 })
+const jsonOf = (body: unknown): Sent =>
+  body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
 
 /** A path below a server's address, which may have a path of its own. */
 export const urlOf = (base: URL, path: string): URL => new URL(base.pathname.replace(/\/$/, '') + path, base)
 
 const httpSend =
   (base: URL): Send =>
-  (method, path, body, key) =>
-    ask({ method, url: urlOf(base, path), headers: headersOf(body, key), body, timeoutMs: timeoutOf(method, path), limitBytes })
+  (method, path, sent, key) =>
+    ask({
+      method,
+      url: urlOf(base, path),
+      headers: headersOf(sent, key),
+      body: sent.body,
+      timeoutMs: timeoutOf(method, path),
+      limitBytes,
+    })
 
 /** The reply as the server would give it: it turns what is thrown into one. */
 const replied = async (handle: Handler, request: Request): Promise<Reply> => {
@@ -56,14 +71,14 @@ const replied = async (handle: Handler, request: Request): Promise<Reply> => {
 
 const folderSend =
   (handle: Handler): Send =>
-  async (method, target, body, key) => {
+  async (method, target, sent, key) => {
     const [path = '', query = ''] = target.split('?')
     const request = {
       method,
       path,
       query,
-      headers: { host: 'localhost', ...headersOf(body, key) },
-      body: Buffer.from(body ?? ''),
+      headers: { host: 'localhost', ...headersOf(sent, key) },
+      body: Buffer.isBuffer(sent.body) ? sent.body : Buffer.from(sent.body ?? ''),
       address: '127.0.0.1',
     }
     const reply = await replied(handle, request)
@@ -102,7 +117,8 @@ const notFootfall = (where: string, { status, headers }: Answer): Failure => {
   })
 }
 
-const readReply = (where: string, answer: Answer): unknown => {
+/** The JSON of a 2xx reply; throws a Failure with the server's sentence and cure. */
+export const readReply = (where: string, answer: Answer): unknown => {
   if (answer.status === 204) return undefined
   const value = parsed(answer.text)
   if (answer.status >= 200 && answer.status < 300 && value !== undefined) return value
@@ -114,7 +130,8 @@ const readReply = (where: string, answer: Answer): unknown => {
 const clientOf = (where: string, base: URL | undefined, send: Send, key: string, close: () => Promise<void>): Client => ({
   where,
   base,
-  ask: async (method, path, body) => readReply(where, await send(method, path, body === undefined ? undefined : JSON.stringify(body), key)),
+  ask: async (method, path, body) => readReply(where, await send(method, path, jsonOf(body), key)),
+  send: (method, path, sent) => send(method, path, sent, key),
   close,
 })
 
@@ -143,7 +160,7 @@ export const checkFootfall = async (base: URL): Promise<Answer> => {
   const where = base.href.replace(/\/$/, '')
   let answer: Answer
   try {
-    answer = await httpSend(base)('GET', '/api/me', undefined, undefined)
+    answer = await httpSend(base)('GET', '/api/me', {}, undefined)
   } catch (cause) {
     throw unreachable(where, cause)
   }

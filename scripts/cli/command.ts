@@ -21,7 +21,7 @@ export type Command = {
   name: string
   /** One sentence without a full stop. */
   summary: string
-  /** Positional arguments as help shows them; one in brackets may be left out. */
+  /** Positional arguments as help shows them; one in brackets may be left out, and the last, with `…` in it, be given many times. */
   takes: readonly string[]
   options: Readonly<Record<string, Option>>
   /** More lines of help. */
@@ -44,6 +44,8 @@ export type World = {
   err(line: string): void
   /** Standard input to its end. */
   input(): Promise<string>
+  /** The same as it comes, for what may be larger than memory. */
+  inputBytes(): AsyncIterable<Uint8Array>
   /** Opens the data folder in this process; throws `folder-in-use`. */
   openFunctions(config: Config): Promise<OpenFunctions>
   /** Opens the files of the folder for reading and closes them, without its lock; throws `newer-format`, `damaged-file`, `not-a-folder`. */

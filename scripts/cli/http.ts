@@ -7,7 +7,7 @@ export type Sent = {
   method: string
   url: URL
   headers?: Record<string, string>
-  body?: string | undefined
+  body?: string | Buffer | undefined
   timeoutMs: number
   limitBytes: number
 }

@@ -72,7 +72,7 @@ const checkCount = (command: Command, { positionals }: Args) => {
   const needed = command.takes.filter((name) => !name.startsWith('['))
   const usage = `Usage: npm run footfall -- ${shapeOf(command)}`
   if (positionals.length < needed.length) throw new UsageError(`${needed[positionals.length]} is missing.`, usage)
-  if (positionals.length > command.takes.length)
+  if (positionals.length > command.takes.length && !command.takes.at(-1)?.includes('…'))
     throw new UsageError(`${JSON.stringify(positionals[command.takes.length])} is one too many.`, usage)
 }
 

@@ -18,7 +18,7 @@ export type ResolvedHit = {
   bot: string | undefined
 }
 
-const recordHit = ({ hit, id }: ResolvedHit): RecordHit => ({
+export const recordHit = ({ hit, id }: ResolvedHit): RecordHit => ({
   id,
   t: hit.t,
   n: hit.n,
@@ -33,7 +33,7 @@ const recordHit = ({ hit, id }: ResolvedHit): RecordHit => ({
   sd: hit.sd,
 })
 
-const recordOf = (first: ResolvedHit, ev: RecordHit[]): HitsRecord => {
+export const recordOf = (first: ResolvedHit, ev: RecordHit[]): HitsRecord => {
   const { hit, config, vis, vprev, fs, user, geo, rule, dev, bot } = first
   const place = geo.c === undefined && geo.r === undefined && geo.ci === undefined ? undefined : geo
   return {
@@ -56,7 +56,7 @@ const recordOf = (first: ResolvedHit, ev: RecordHit[]): HitsRecord => {
 }
 
 /** Hits with the same answer here may share a record: all that a record says once. */
-const groupOf = (h: ResolvedHit): string =>
+export const groupOf = (h: ResolvedHit): string =>
   [
     h.hit.site,
     h.config.version,

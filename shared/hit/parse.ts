@@ -29,7 +29,7 @@ export const hitLimits = {
 } as const
 
 /** What a page URL becomes: host and page, and the marks that its query string carried. */
-type PageUrl = { host: string; path: string; q?: Campaign }
+export type PageUrl = { host: string; path: string; q?: Campaign }
 
 export type ParsedHit = {
   site: string
@@ -149,7 +149,7 @@ const parseVisitor = (value: unknown): { visitor: string | undefined } | Refusal
 const isoForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$/i
 
 /** ISO 8601 with its offset, as ms; NaN for everything else, which `Date.parse` would read in the server's own zone. */
-const isoTime = (time: string): number => {
+export const isoTime = (time: string): number => {
   if (time.length > 40 || !isoForm.test(time)) return Number.NaN
   // Date.parse knows one form of an offset and of a fraction for certain.
   const whole = time.toUpperCase().replace(',', '.')

@@ -93,7 +93,7 @@ const refusal = (error: unknown): Reply => {
 }
 
 export const createBackups = async ({ folder, secrets, clock, restart }: Ports): Promise<Handler> => {
-  const { checkBackup, keepSalts, names, pathOf, snapshotFolder, stageRestore } = await wireBackups()
+  const { checkBackup, keepKeys, names, pathOf, snapshotFolder, stageRestore } = await wireBackups()
   /** When each was last asked about; one that is at work is not to be dropped whatever it takes. */
   const open = new Map<string, number>()
   const atWork = Number.POSITIVE_INFINITY
@@ -155,7 +155,7 @@ export const createBackups = async ({ folder, secrets, clock, restart }: Ports):
       return refusal(error)
     }
     open.delete(id)
-    keepSalts(folder, path)
+    keepKeys(folder, path)
     stageRestore(folder, path)
     await restart()
     return json(200, { restored: true })

@@ -50,12 +50,14 @@ const largeBody = 1_048_576
 const body = 65_536
 
 /**
- * Largest body of a path, bytes. A large one is only for hits with a key and pieces of a backup: anybody may make the server hold what this
- * allows. For hits of visitors it is twice what collect-hit takes, so that collect-hit itself refuses what is a little too long: a page of
- * another origin can read that answer, and the ledger counts it. The runtime's own 413 is for what no honest sender sends.
+ * Largest body of a path, bytes. A large one is only for hits and log lines with a key, and pieces of a backup: anybody may make the
+ * server hold what this allows. For hits of visitors it is twice what collect-hit takes, so that collect-hit itself refuses what is a
+ * little too long: a page of another origin can read that answer, and the ledger counts it. The runtime's own 413 is for what no honest
+ * sender sends.
  */
 export const maxBodyBytes = (path: string, hasAuthorization: boolean): number => {
   if (isBelow(path, '/api/restores')) return largeBody
+  if (path === '/api/import') return hasAuthorization ? largeBody : body
   if (path !== '/api/hit') return body
   return hasAuthorization ? largeBody : 2 * body
 }

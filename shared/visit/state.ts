@@ -58,7 +58,8 @@ const putId = (state: VisitState, site: string, id: string, lt: number) => {
 /** Applies one accepted event to the state. */
 export const applyEvent = (state: VisitState, { site, lt, x, ids, imp }: EventRecord): void => {
   for (const { key, from, side, s, h } of x) {
-    for (const { id } of h) putId(state, site, id, lt)
+    // A repeat of an imported hit is told by its line: a million ids a day would fill the state for nothing.
+    if (!imp) for (const { id } of h) putId(state, site, id, lt)
     if (side) continue
     const name = nameOf(site, key)
     state.sessions.set(name, { s, lt })

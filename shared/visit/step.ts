@@ -1,6 +1,6 @@
 import type { DeadReason } from '../hit/read-record.ts'
 import type { HitsRecord, RecordHit, RefusalsRecord } from '../hit/record.ts'
-import type { SiteConfig } from '../site/config.ts'
+import { type SiteConfig, sessionTimeoutLimits } from '../site/config.ts'
 import type { Day } from '../site/zone.ts'
 import type { EventHit, EventRecord, LedgerSums, Session, Touch } from './event.ts'
 import { flagOf } from './flag.ts'
@@ -91,9 +91,16 @@ type Progress = {
   line: number
 }
 
-const heldSession = ({ state, record, config, position }: Progress, key: string): Session | undefined => {
+/**
+ * How long a visit is held, in log time. An import's log time is when its lines were read, hours apart where a log is imported as it
+ * grows: its visits are held as long as any site's may be (and no sweep takes them before), and the times of the lines decide.
+ */
+const holdMsOf = ({ record, config }: Progress): number => (record.imp ? sessionTimeoutLimits.maxMs : config.sessionTimeoutMs) + graceMs
+
+const heldSession = (progress: Progress, key: string): Session | undefined => {
+  const { state, record, position } = progress
   const held = state.sessions.get(nameOf(record.site, key))
-  return held && position.lt - held.lt <= config.sessionTimeoutMs + graceMs ? held.s : undefined
+  return held && position.lt - held.lt <= holdMsOf(progress) ? held.s : undefined
 }
 
 /** The visitor's latest session among the flagged or the others; one found under yesterday's hash moves to today's. */
@@ -110,9 +117,10 @@ const laneOf = (progress: Progress, isFlagged: boolean): Lane => {
   return lane
 }
 
+/** An imported hit is known by its line alone: its id is kept nowhere, and another hit's must not hide it. */
 const isRepeat = ({ state, record, position, taken, line }: Progress, { id, l }: RecordHit): boolean => {
-  if (l !== undefined && l <= line) return true
   if (taken.has(id)) return true
+  if (record.imp && l !== undefined) return l <= line
   const first = state.ids.get(nameOf(record.site, id))
   return first !== undefined && position.lt - first <= retryHorizonMs
 }

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { onTestFinished } from 'vitest'
 import { readConfig } from '#shared/config.ts'
 import { type Handler, json, type Request } from '#shared/handler.ts'
@@ -69,6 +70,7 @@ export const type = async (argv: readonly string[], { env = {}, input = '', worl
       out: (line) => void printed.out.push(line),
       err: (line) => void printed.err.push(line),
       input: async () => input,
+      inputBytes: () => Readable.from([Buffer.from(input)]),
       openFunctions: () => Promise.reject(new Error('the folder was not to be opened')),
       checkFolder: async () => undefined,
       ...world,

@@ -9,6 +9,7 @@ import { temporaryFolder } from '../fixtures/folder.ts'
 import { createRandom } from '../model/random.ts'
 import { createVirtualClock } from '../model/virtual-clock.ts'
 import { busContract } from './bus.ts'
+import { importsContract } from './imports.ts'
 import { leasesContract } from './leases.ts'
 import { logContract } from './log.ts'
 import { memtablesContract } from './memtables.ts'
@@ -66,6 +67,8 @@ memtablesContract('SQLite in memory', inMemory)
 memtablesContract('SQLite in a folder', inFolder)
 sitesContract('SQLite in memory', inMemory)
 sitesContract('SQLite in a folder', inFolder)
+importsContract('SQLite in memory', inMemory)
+importsContract('SQLite in a folder', inFolder)
 
 busContract('within a thread', async () => {
   const bus = createBus()

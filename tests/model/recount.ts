@@ -174,19 +174,29 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
     return hours.get(hour)!
   }
 
-  const isRepeat = (site: string, id: string) => taken.some((other) => other.site === site && other.id === id && now - other.at <= dayMs)
+  /** Highest line by site and source of an import. */
+  const lines = new Map<string, number>()
+  const sourceName = ({ site, imp }: HitsRecord) => `${site} ${imp?.src}`
 
-  const heldBy = (site: string, name: string): Visit | undefined =>
-    visits.find((visit) => visit.site === site && visit.heldBy === name && now <= visit.touched + visit.timeout + 15 * 60_000)
+  const isRepeat = ({ site, imp }: HitsRecord, { id, l = 0 }: RecordHit, before: number) =>
+    imp ? l <= before : taken.some((other) => other.site === site && other.id === id && now - other.at <= dayMs)
+
+  /** Imported lines come when somebody imports them: a visit of theirs is held as long as the longest that a site may choose. */
+  const heldBy = ({ site, imp }: HitsRecord, name: string): Visit | undefined =>
+    visits.find(
+      (visit) => visit.site === site && visit.heldBy === name && now <= visit.touched + (imp ? 475 * 60_000 : visit.timeout) + 15 * 60_000,
+    )
 
   const takeRecord = (record: HitsRecord, time: number) => {
     const config = configAt(record.site, record.cfg)
     const hour = ledgerHour(record.site, time)
     const inTimeOrder = record.ev.map((hit, i) => ({ hit, i })).sort((a, b) => a.hit.t - b.hit.t || a.i - b.i)
     const lookedUp = new Map<string, Visit | undefined>()
+    const before = lines.get(sourceName(record)) ?? 0
+    if (record.imp) lines.set(sourceName(record), greatest([before, ...record.ev.map(({ l = 0 }) => l)]))
     for (const { hit } of inTimeOrder) {
       hour.received++
-      if (isRepeat(record.site, hit.id)) {
+      if (isRepeat(record, hit, before)) {
         hour.repeated++
         continue
       }
@@ -197,7 +207,7 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
         const names = [record.vis, ...(record.vprev === undefined ? [] : [record.vprev])]
         lookedUp.set(
           lane,
-          names.map((name) => heldBy(record.site, `${name} ${lane}`)).find((visit) => visit !== undefined),
+          names.map((name) => heldBy(record, `${name} ${lane}`)).find((visit) => visit !== undefined),
         )
       }
       const { visit, held } = place(record, hit, config, reason, lane, lookedUp.get(lane))

@@ -1,8 +1,9 @@
 import type { SiteConfig } from '#shared/site/config.ts'
 import { changeZone } from '#shared/site/zone.ts'
+import { withImport } from './imports.ts'
 import { createPlan, type Planned, sites, starts } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
-import { createWorld, type Parts, type World } from './world.ts'
+import { createWorld, ownKey, type Parts, type World } from './world.ts'
 
 /** One run of the model: a plan sent through a world in which things go wrong, until all is taken in. */
 export type RunOptions = {
@@ -56,6 +57,11 @@ const byOne = (request: Planned['request']): Planned['request'] => ({
   body: Buffer.from(request.body.toString('utf8').replaceAll(/"visitor-[^"]*"/g, '"visitor-1.20260101"')),
 })
 
+const isImport = ({ request }: Planned) => request.path === '/api/import'
+
+/** Every third run has an import beside its hits. */
+const hasImport = ({ seed }: RunOptions) => seed % 3 === 0
+
 const garbage = ['', 'no record', '{"v":1,"site":"plain.example","ev":[']
 
 const sendPlan = async (
@@ -65,12 +71,13 @@ const sendPlan = async (
   onIdle: () => Promise<void>,
 ): Promise<{ ok: Set<string>; sent: Set<string> }> => {
   const random = createRandom(options.seed ^ 0x5eed)
-  const plan = planOf(random, configs, options)
+  const hits = planOf(random, configs, options)
+  const plan = hasImport(options) ? withImport(createRandom(options.seed ^ 0x1092), hits, world.clock.now(), ownKey) : hits
   const ok = new Set<string>()
   const zoneChange = random.chance(0.4) ? random.below(plan.length) : -1
   for (let i = 0; i < plan.length; i++) {
     const { afterMs, ids } = plan[i]!
-    const request = random.chance(0.05) ? spoiled(random, plan[i]!) : plan[i]!.request
+    const request = random.chance(0.05) && !isImport(plan[i]!) ? spoiled(random, plan[i]!) : plan[i]!.request
     world.clock.advance(afterMs)
     if (random.chance(0.01)) await world.stores.log.append('hits', 0, [random.pick(garbage)])
     if (i === zoneChange) {
@@ -91,6 +98,10 @@ const sendPlan = async (
       if (status === 202) {
         const refused = new Set((JSON.parse(String(body)).refused as { index: number }[]).map(({ index }) => index))
         for (const [index, id] of ids.entries()) if (!refused.has(index)) ok.add(id)
+        break
+      }
+      if (status === 200) {
+        for (const id of ids) ok.add(id)
         break
       }
       world.clock.advance(random.below(5_000))

@@ -34,6 +34,8 @@ export type Parts = {
 export const realParts: Parts = { enrich: createEnrich, rollup: createRollup, sessions: (s) => s, memtables: (m) => m }
 
 export const readKey = `ff_read_${'r'.repeat(43)}`
+/** For imports. */
+export const ownKey = `ff_own_${'o'.repeat(43)}`
 
 type Stage = 'enrich-session' | 'rollup-window'
 type Process = { stage: Stage; group: string; loop: Loop; busy: boolean }
@@ -128,7 +130,11 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   let names = 0
   let favourite: Process | undefined
 
-  await stores.secrets.put({ hash: hashOf(readKey), kind: 'key', role: 'read', site: '', label: '', created: 0, until: 0 })
+  for (const [key, role] of [
+    [readKey, 'read'],
+    [ownKey, 'own'],
+  ] as const)
+    await stores.secrets.put({ hash: hashOf(key), kind: 'key', role, site: '', label: '', created: 0, until: 0 })
   const makeSalts = async () => {
     const { make, dropBefore } = saltDates(clock.now())
     for (const day of make) await stores.salts.make(day, clock.random(16))

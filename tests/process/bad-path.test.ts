@@ -127,7 +127,7 @@ describe('what is inside is not outside', () => {
   ]
   it.each(named(hidden))('%s', async (_, path) => {
     for (const method of ['GET', 'POST'] as const)
-      for (const headers of [{}, { authorization: `Bearer ${target.server.key}` }]) {
+      for (const headers of [{}, { authorization: `Bearer ${target.server.key}` }] as Record<string, string>[]) {
         const reply = await fetch(target.server.url + path, { method, headers, body: method === 'POST' ? '{}' : undefined })
         const text = await reply.text()
         expect([404, 405], `${method} ${path}: ${reply.status} ${text.slice(0, 100)}`).toContain(reply.status)

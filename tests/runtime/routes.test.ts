@@ -79,6 +79,10 @@ test('a name that only begins like a reserved one is a page', () => {
   expect(['/collected', '/information', '/apiary'].map(routeOf)).toEqual(['serve-dashboard', 'serve-dashboard', 'serve-dashboard'])
 })
 
+test('log lines with a key may be as large as hits with one', () => {
+  expect([maxBodyBytes('/api/import', true), maxBodyBytes('/api/import', false)]).toEqual([1_048_576, 65_536])
+})
+
 describe('the public face', () => {
   const named =
     (name: string): Handler =>

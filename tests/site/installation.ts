@@ -3,6 +3,7 @@ import { createHandler } from '#functions/manage-sites/handler.ts'
 import type { Clock } from '#shared/clock.ts'
 import { openDatabase } from '#shared/engines/sqlite/database.ts'
 import { formats } from '#shared/engines/sqlite/formats.ts'
+import { createImports } from '#shared/engines/sqlite/imports.ts'
 import { createSites } from '#shared/engines/sqlite/sites.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { hashOf, newKey, type Role } from '#shared/site/access.ts'
@@ -51,7 +52,7 @@ export const anInstallation = async ({
   sites?: string[]
 } = {}) => {
   const db = openDatabase(formats.site, { path: ':memory:' })
-  const ports = { ...createSites(db), clock: aClock(), url }
+  const ports = { ...createSites(db), ...createImports(db), clock: aClock(), url }
   const handle: Handler = createHandler(ports)
 
   const aKey = async (role: Role, site = ''): Promise<string> => {

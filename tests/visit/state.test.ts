@@ -57,6 +57,11 @@ test('import lines only grow', () => {
   expect(lines(3, 5)).toEqual([{ site: 'example.com', source: 'file', line: 5 }])
 })
 
+test('ids of imported hits are not kept: their lines tell a repeat', () => {
+  const { ids, sessions, lines } = applied({ imp: { src: 'file', line: 7 }, x: [aTouch({ key: 'k', h: [{ id: 'one' }] })] })
+  expect([ids, sessions.length, lines.length]).toEqual([[], 1, 1])
+})
+
 test('names that objects have of their own are names like any other', () => {
   const odd = applied({ site: '__proto__', ids: ['__proto__', 'constructor'], x: [aTouch({ key: '__proto__' })] })
   expect(odd.sessions[0]).toMatchObject({ site: '__proto__', key: '__proto__' })

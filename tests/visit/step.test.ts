@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { HitsRecord } from '#shared/hit/record.ts'
-import type { SiteConfig } from '#shared/site/config.ts'
+import { type SiteConfig, sessionTimeoutLimits } from '#shared/site/config.ts'
 import type { EventRecord } from '#shared/visit/event.ts'
 import { graceMs } from '#shared/visit/session.ts'
 import { applyEvent, emptyState, type VisitState } from '#shared/visit/state.ts'
@@ -194,6 +194,26 @@ describe('repeats', () => {
     expect(take({ imp: { src: 'other file' }, ev: [{ l: 2 }] }).n.repeated).toBe(0)
     expect(take({ imp: { src: 'file' }, ev: [{ l: 1 }] }).imp).toEqual({ src: 'file', line: 3 })
   })
+
+  test("an imported hit is known by its line alone: another hit's id does not hide it, and its own hides none", () => {
+    const { take } = aPartition()
+    take({ ev: [{ id: 'same' }] })
+    expect(take({ imp: { src: 'file' }, ev: [{ id: 'same', l: 1 }] }).n).toMatchObject({ counted: 1, repeated: 0 })
+    take({ imp: { src: 'file' }, ev: [{ id: 'of the import', l: 2 }] })
+    expect(take({ ev: [{ id: 'of the import' }] }).n).toMatchObject({ counted: 1, repeated: 0 })
+  })
+})
+
+test('visits of an import are held as long as those of any site may be: log time is when it was read', () => {
+  const held = (longer: number, imp?: { src: string }) => {
+    const { take } = aPartition()
+    take({ imp, ev: [{ t: noon, l: 1 }] })
+    return take({ imp, ev: [{ t: noon + minute, l: 2 }] }, { lt: noon + longer }).x[0]!.s.pv
+  }
+  const file = { src: 'file' }
+  const most = sessionTimeoutLimits.maxMs + graceMs
+  expect([held(timeout + graceMs), held(timeout + graceMs + 1)]).toEqual([2, 1])
+  expect([held(most, file), held(most + 1, file)]).toEqual([2, 1])
 })
 
 describe('engagement', () => {

@@ -5,7 +5,7 @@ import { backup, DatabaseSync } from 'node:sqlite'
 import { FootfallError } from '../../errors.ts'
 import { isDamaged, openDatabase } from './database.ts'
 import { backupOrder, type FileName, formats, pathOf } from './formats.ts'
-import { copySalts, forgetSalts } from './sites.ts'
+import { copyKeys, forgetKeys } from './secrecy.ts'
 
 /**
  * Copies of the data folder. `state` is copied before `log`: the log then holds all that the state has taken, and the state catches up
@@ -33,11 +33,11 @@ const sync = (path: string): void => {
   }
 }
 
-/** Salts are destroyed on time; a copy must not keep them, or it would lead from an address to its visits for ever. */
-const withoutSalts = (path: string): void => {
+/** Salts and the keys of imports are destroyed on time; a copy must not keep them, or it would lead from an address to its visits for ever. */
+const withoutKeys = (path: string): void => {
   const db = new DatabaseSync(path, { timeout: 5_000 })
   try {
-    forgetSalts(db)
+    forgetKeys(db)
   } finally {
     db.close()
   }
@@ -56,7 +56,7 @@ export const snapshotFolder = async (folder: string, target: string): Promise<Ba
     } finally {
       source.close()
     }
-    if (name === 'site') withoutSalts(path)
+    if (name === 'site') withoutKeys(path)
     files.push({ name, size: statSync(path).size, sha256: await hashFile(path) })
   }
   return files
@@ -79,8 +79,14 @@ const replacedPath = (folder: string) => join(folder, 'replaced')
 /** There from before the first move until the last: the old files in `replaced/` belong to this restore. */
 const startedPath = (folder: string) => join(readyPath(folder), 'started')
 
-/** A backup has no salts: the living ones go on, so that nobody becomes another visitor by a restore. */
-export const keepSalts = (folder: string, source: string): void => copySalts(pathOf(folder, 'site'), pathOf(source, 'site'))
+/**
+ * A backup has no salts and no keys of imports: the living ones go on, so that nobody becomes another visitor by a restore. A backup
+ * of an older format is brought to this one first, so that it has a place for all of them.
+ */
+export const keepKeys = (folder: string, source: string): void => {
+  openDatabase(formats.site, { path: pathOf(source, 'site') }).close()
+  copyKeys(pathOf(folder, 'site'), pathOf(source, 'site'))
+}
 
 /** Makes a checked backup the one that the next start puts into place; its bytes are on the disk before its name says so. */
 export const stageRestore = (folder: string, source: string): void => {
@@ -117,12 +123,12 @@ const moveOne = (folder: string, name: FileName): void => {
   moveFile(from, pathOf(folder, name))
 }
 
-/** What a restore has put aside keeps its numbers, not its salts; a file that cannot be read gives none away. */
-export const forgetReplacedSalts = (folder: string): void => {
+/** What a restore has put aside keeps its numbers, not its salts and keys; a file that cannot be read gives none away. */
+export const forgetReplacedKeys = (folder: string): void => {
   const path = pathOf(replacedPath(folder), 'site')
   if (!existsSync(path)) return
   try {
-    withoutSalts(path)
+    withoutKeys(path)
   } catch (cause) {
     if (!isDamaged(cause)) throw cause
   }

@@ -7,6 +7,7 @@ import type { LogReader, LogTrimmer, LogWriter, Topic } from '../../ports/log.ts
 import { createBus } from './bus.ts'
 import { openDatabase, primaryCode, sqliteBusy } from './database.ts'
 import { type FileName, formats, pathOf } from './formats.ts'
+import { createImports } from './imports.ts'
 import { createLeases } from './leases.ts'
 import { createLogFile, createLogReader, createLogWriter } from './log.ts'
 import { createMemtables } from './memtables.ts'
@@ -109,6 +110,7 @@ export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock:
       sessions,
       memtables: createMemtables(stateDb),
       ...createSites(siteDb),
+      ...createImports(siteDb),
       bus,
       leases: createLeases(clock),
     }

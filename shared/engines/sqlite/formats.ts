@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import type { FileFormat } from './database.ts'
+import { importTables } from './imports.ts'
 import { topicTables } from './log.ts'
 import { memtableTables } from './memtables.ts'
 import { sessionTables } from './sessions.ts'
 import { siteTables } from './sites.ts'
 
 /**
- * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions and memtables, `site.db` sites, salts
- * and secrets, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
+ * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions and memtables, `site.db` sites, salts,
+ * secrets and imports, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
  */
 export const formats = {
   log: {
@@ -33,7 +34,7 @@ export const formats = {
     cacheKib: 2_048,
     checkpointPages: 1_000,
     secureDelete: true,
-    migrations: [siteTables],
+    migrations: [siteTables, importTables],
   },
 } as const satisfies Record<string, FileFormat>
 

@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
-import { FootfallError } from '../../errors.ts'
+import type { DatabaseSync } from 'node:sqlite'
 import type { Salts, Secret, Secrets, Sites } from '../../ports/sites.ts'
 import type { SiteConfig } from '../../site/config.ts'
-import { guarded, inTransaction, isDamaged } from './database.ts'
+import { guarded, inTransaction } from './database.ts'
+import { emptyWal } from './secrecy.ts'
 
 /** sites on SQLite (site.db): site versions, salts, secrets. */
 
@@ -13,8 +12,6 @@ export const siteTables = `
   CREATE TABLE secret (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, role TEXT NOT NULL, site TEXT NOT NULL, label TEXT NOT NULL,
     created INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 `
-
-type SaltRow = { day: number; value: Uint8Array }
 
 const prepare = (db: DatabaseSync) => ({
   newest: db.prepare('SELECT doc FROM site_cfg WHERE site = ? ORDER BY ver DESC LIMIT 1'),
@@ -30,55 +27,6 @@ const prepare = (db: DatabaseSync) => ({
   secrets: db.prepare('SELECT * FROM secret WHERE kind = ? ORDER BY created, hash'),
   dropExpired: db.prepare('DELETE FROM secret WHERE until <> 0 AND until < ?'),
 })
-
-/**
- * Takes what was written out of the write-ahead log, which keeps older copies of a page until it is reused. Throws
- * `store-unavailable` while a reader is in the way: only then something that was destroyed could still be read.
- */
-const emptyWal = (db: DatabaseSync): void => {
-  const { busy } = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
-  if (busy !== 0) throw new FootfallError('store-unavailable', { detail: 'A reader holds old pages of site.db.' })
-}
-
-/** Puts exactly `salts` in place of those that a file has; what is replaced can be read nowhere in it. */
-const replaceSalts = (db: DatabaseSync, salts: readonly SaltRow[]): void => {
-  db.exec('PRAGMA secure_delete = ON')
-  inTransaction(db, () => {
-    db.exec('DELETE FROM salt')
-    const put = db.prepare('INSERT INTO salt (day, value) VALUES (?, ?)')
-    for (const { day, value } of salts) put.run(day, value)
-  })
-  emptyWal(db)
-}
-
-/** Takes the salts out of a copy of site.db: a copy outlives the promise of when they are destroyed. */
-export const forgetSalts = (db: DatabaseSync): void => replaceSalts(db, [])
-
-/** The salts of a site.db; none where it is missing or damaged (a restore must work then too: new ones are made). */
-const saltsAt = (path: string): SaltRow[] => {
-  if (!existsSync(path)) return []
-  let db: DatabaseSync | undefined
-  try {
-    db = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
-    return db.prepare('SELECT day, value FROM salt').all() as SaltRow[]
-  } catch (cause) {
-    if (!isDamaged(cause)) throw cause
-    return []
-  } finally {
-    db?.close()
-  }
-}
-
-/** Gives the site.db at `toPath` the salts of the one at `fromPath`, and no others: a restore goes on with the living ones. */
-export const copySalts = (fromPath: string, toPath: string): void => {
-  const salts = saltsAt(fromPath)
-  const db = new DatabaseSync(toPath, { timeout: 5_000 })
-  try {
-    replaceSalts(db, salts)
-  } finally {
-    db.close()
-  }
-}
 
 const parse = (row: unknown): SiteConfig | undefined => row && JSON.parse((row as { doc: string }).doc)
 
