@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { brotliDecompressSync } from 'node:zlib'
+import { brotliDecompressSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { createHandler } from '#functions/serve-dashboard/handler.ts'
 import { aRequest } from '../site/installation.ts'
@@ -97,6 +97,14 @@ describe('what was sent by visitors cannot act', () => {
 })
 
 describe('smaller on the way', () => {
+  it('120 kB by gzip are enough for all of the page, map and chart included', () => {
+    const folder = new URL('../../functions/serve-dashboard/built/', import.meta.url)
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    const bytes = files.reduce((sum, { parentPath, name }) => sum + gzipSync(readFileSync(`${parentPath}/${name}`), { level: 9 }).length, 0)
+    expect(files.length).toBeGreaterThan(4)
+    expect(bytes).toBeLessThanOrEqual(120_000)
+  })
+
   it.each([
     ['br', 'br'],
     ['gzip, deflate, br', 'br'],

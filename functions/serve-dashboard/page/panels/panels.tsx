@@ -1,2 +1,23 @@
-/** Panels: what the numbers are made of. */
-export const Panels = () => <div class="panels" />
+import './panels.css'
+import { usePage } from '../state/page.ts'
+import { Details } from './details.tsx'
+import { Events } from './events.tsx'
+import { JustNow } from './just-now.tsx'
+import { DimensionPanel } from './panel.tsx'
+import { Places } from './places.tsx'
+
+/** Panels: what the numbers are made of. Every row is a filter for the whole page. */
+export const Panels = () => {
+  const { view } = usePage()
+  return (
+    <div class="panels">
+      <DimensionPanel panel="sources" />
+      <DimensionPanel panel="pages" />
+      <Places />
+      <DimensionPanel panel="technology" />
+      <Events />
+      <JustNow />
+      {view.detail !== '' && <Details panel={view.detail} />}
+    </div>
+  )
+}

@@ -11,9 +11,13 @@ import type { Question } from './question.ts'
 export type Asked = {
   /** Of this question, or of the one before while `isOld`. */
   answer: Answer | undefined
+  /** The question that `answer` is the answer to: what its columns are, also while it is old. */
+  question: Question | undefined
   error: ApiError | undefined
   isLoading: boolean
   isOld: boolean
+  /** Asks again at once. */
+  retry(): void
 }
 
 /** Answers of the last questions, so that a tab that was open before is there at once. */
@@ -26,10 +30,14 @@ const keep = (key: string, answer: Answer) => {
 }
 
 const soonestMs = 1_000
+/** A question is asked again after this many times what its answer took, so that large sites are not asked without end. */
+const restFactor = 2
+/** Wait after a failure that may pass. */
+const failedMs = 4_000
 /** Late hits may still change days that have ended. */
 const closedMs = 60_000
 
-type State = { key: string; answer?: Answer; error?: ApiError }
+type State = { key: string; question?: Question; answer?: Answer; error?: ApiError }
 
 /** Asks, and asks again when called after that; one request at a time. */
 const createAsker = (key: string, question: Question, show: (state: State) => void) => {
@@ -37,6 +45,7 @@ const createAsker = (key: string, question: Question, show: (state: State) => vo
   let isAsking = false
   let isWanted = false
   let lastAt = Number.NEGATIVE_INFINITY
+  let tookMs = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const ask = async () => {
@@ -46,24 +55,28 @@ const createAsker = (key: string, question: Question, show: (state: State) => vo
     try {
       const answer = await api.query(question, abort.signal)
       keep(key, answer)
-      show({ key, answer })
+      show({ key, question, answer })
     } catch (error) {
       if (abort.signal.aborted) return
       show({
         key,
+        question,
         answer: kept.get(key),
         error: error instanceof ApiError ? error : new ApiError(0, 'page', String(error), 'Reload the page.'),
       })
     } finally {
       isAsking = false
+      tookMs = performance.now() - lastAt
       if (isWanted && !abort.signal.aborted) again(soonestMs)
     }
   }
 
   const again = (everyMs: number) => {
     isWanted = isAsking
-    if (isAsking || timer !== undefined) return
-    timer = setTimeout(() => void ask(), Math.max(0, lastAt + everyMs - performance.now()))
+    if (isAsking || (timer !== undefined && everyMs > 0)) return
+    clearTimeout(timer)
+    const restMs = everyMs === 0 ? 0 : Math.max(everyMs, tookMs * restFactor)
+    timer = setTimeout(() => void ask(), Math.max(0, lastAt + restMs - performance.now()))
   }
 
   return {
@@ -90,7 +103,7 @@ export const useAnswer = (question: Question | undefined): Asked => {
   useEffect(() => {
     if (!question) return
     const known = kept.get(key)
-    if (known) setState({ key, answer: known })
+    if (known) setState({ key, question, answer: known })
     const one = createAsker(key, question, setState)
     asker.current = one
     one.again(0)
@@ -104,10 +117,19 @@ export const useAnswer = (question: Question | undefined): Asked => {
   useEffect(() => {
     const one = asker.current
     if (!one || live.news === 0 || document.hidden) return
-    if (isOpen(view.period, today)) one.again(soonestMs)
+    if (state.error?.isRetryable) one.again(failedMs)
+    else if (isOpen(view.period, today)) one.again(soonestMs)
     else if (performance.now() - one.lastAt > closedMs) one.again(0)
   }, [live.news])
 
   const isOld = state.key !== key
-  return { answer: state.answer, error: isOld ? undefined : state.error, isLoading: state.answer === undefined || isOld, isOld }
+  const error = isOld ? undefined : state.error
+  return {
+    answer: state.answer,
+    question: state.question,
+    error,
+    isLoading: question !== undefined && ((state.answer === undefined && error === undefined) || isOld),
+    isOld,
+    retry: () => asker.current?.again(0),
+  }
 }

@@ -1,6 +1,9 @@
 import type { Question } from './question.ts'
 
-/** The server, as the page asks it. Failures are `ApiError`s whose text can be shown. */
+/**
+ * The server, as the page asks it. Failures are `ApiError`s whose text can be shown; a 401 is told to whoever listens besides, since it
+ * may mean that the session has ended.
+ */
 export type Money = { value: string; currency: string }
 export type MetricValue = number | null | Money | readonly Money[]
 export type Row = {
@@ -42,6 +45,9 @@ export type LedgerHour = {
 }
 export type Ledger = { hours: readonly LedgerHour[]; pending: { records: number; age_ms: number }; balanced: boolean }
 
+/** Answers that may be another one when the same is asked again. */
+const retryable = (status: number): boolean => status === 0 || status === 429 || status >= 500
+
 export class ApiError extends Error {
   readonly status: number
   readonly code: string
@@ -52,6 +58,17 @@ export class ApiError extends Error {
     this.code = code
     this.hint = hint
   }
+  get isRetryable(): boolean {
+    return retryable(this.status)
+  }
+}
+
+const listeners = new Set<() => void>()
+
+/** Calls `listener` after every 401: the session has ended, or the site is seen no more. Answers how to end. */
+export const whenUnauthorised = (listener: () => void): (() => void) => {
+  listeners.add(listener)
+  return () => void listeners.delete(listener)
 }
 
 const unreachable = (): ApiError =>
@@ -85,6 +102,7 @@ const request = async <T>(method: string, path: string, body?: unknown, signal?:
     if (signal?.aborted) throw error
     throw unreachable()
   }
+  if (response.status === 401) for (const listener of listeners) listener()
   if (!response.ok) throw await errorOf(response)
   return (response.status === 204 ? undefined : await response.json()) as T
 }

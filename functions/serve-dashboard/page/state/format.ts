@@ -69,4 +69,4 @@ const readers: Readonly<Record<string, (value: string) => string>> = {
 }
 
 /** What a value of a dimension is called: the country of a code, the language of a tag; everything else is itself. */
-export const valueLabel = (key: string, value: string): string => readers[key]?.(value) ?? value
+export const valueLabel = (key: string, value: string): string => (Object.hasOwn(readers, key) ? readers[key]!(value) : value)

@@ -43,7 +43,8 @@ export const useView = () => {
     const next = { ...current().view, ...patch }
     const address = addressOf(next)
     if (address !== `${location.pathname}${location.search}`) history[how === 'push' ? 'pushState' : 'replaceState'](null, '', address)
-    setParsed({ view: next, problems: [] })
+    // What is replaced is the same place said otherwise: what was wrong with the address stays said.
+    setParsed((was) => ({ view: next, problems: how === 'push' ? [] : was.problems }))
   }, [])
   const hrefOf = useCallback((patch: Partial<View>) => addressOf({ ...view, ...patch }), [view])
   return { view, problems, change, hrefOf }

@@ -25,7 +25,8 @@ export const offered: readonly { period: Period; key: string; label: string }[] 
 ]
 
 const dayMs = 86_400_000
-const dateForm = /^(\d{4})-(\d\d)-(\d\d)$/
+/** Years of four digits: earlier and later ones are not written so, and no site has hits in them. */
+const dateForm = /^([1-9]\d{3})-(\d\d)-(\d\d)$/
 const countForm = /^([1-9]\d{0,3})(d|mo)$/
 
 const msOf = (date: string): number => Date.parse(`${date}T00:00:00Z`)
@@ -34,8 +35,13 @@ const dateOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 /** A date that exists, such as 2026-02-28. */
 export const isDate = (text: string): boolean => dateForm.test(text) && !Number.isNaN(msOf(text)) && dateOf(msOf(text)) === text
 
+/** The first, and the last, of some dates: as text they are in the order of time. */
+export const earliestOf = (...dates: string[]): string => dates.sort()[0]!
+export const latestOf = (...dates: string[]): string => dates.sort().at(-1)!
+
 export const addDays = (date: string, days: number): string => dateOf(msOf(date) + days * dayMs)
-const daysFrom = (first: string, last: string): number => Math.round((msOf(last) - msOf(first)) / dayMs) + 1
+/** Days from the first to the last, both counted. */
+export const daysFrom = (first: string, last: string): number => Math.round((msOf(last) - msOf(first)) / dayMs) + 1
 
 /** First day of the month that lies `months` after the month of `date`. */
 const monthStart = (date: string, months: number): string => {
@@ -111,7 +117,7 @@ export const shifted = (period: Period, direction: -1 | 1, today: string): Perio
   const months = isWholeMonths(days) ? monthsFrom(first, last) : 0
   const from = months > 0 ? monthStart(first, direction * months) : addDays(first, direction * daysFrom(first, last))
   const to = months > 0 ? addDays(monthStart(from, months), -1) : addDays(from, daysFrom(first, last) - 1)
-  return from > today ? undefined : named(from, to, today)
+  return from > today || !isDate(from) || !isDate(to) ? undefined : named(from, to, today)
 }
 
 const long = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' })

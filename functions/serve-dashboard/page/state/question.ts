@@ -17,7 +17,10 @@ export type Question = {
 /** Periods without one before them. */
 const hasNoBefore = ['all', 'realtime', '30m']
 
-export const isCompared = (view: View): boolean => view.compare !== 'off' && !hasNoBefore.includes(view.period)
+/** Whether there is anything before a period to compare it with. */
+export const canCompare = (period: string): boolean => !hasNoBefore.includes(period)
+
+export const isCompared = (view: View): boolean => view.compare !== 'off' && canCompare(view.period)
 
 const comparison = (view: View): Record<string, unknown> => {
   if (!isCompared(view)) return {}

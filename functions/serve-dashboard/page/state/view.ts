@@ -11,7 +11,7 @@ export type Interval = '' | 'minute' | 'hour' | 'day' | 'week' | 'month'
 
 /** Panels with their tabs; the first is shown unless the URL says otherwise. */
 export const panelTabs = {
-  sources: ['channel', 'source', 'referrer', 'campaign', 'medium', 'utm_source', 'term', 'content'],
+  sources: ['channel', 'source', 'campaign', 'referrer', 'medium', 'utm_source', 'term', 'content'],
   pages: ['page', 'entry', 'exit', 'title', 'host'],
   places: ['map', 'country', 'region', 'city', 'language'],
   technology: ['browser', 'os', 'device', 'screen'],
@@ -88,7 +88,8 @@ export const parseView = (search: string): ParsedView => {
   const problems: string[] = []
   const taken: Record<string, string> = {}
   for (const [name, text] of params) {
-    const reader = readers[name]
+    // An address may say __proto__, which every object has.
+    const reader = Object.hasOwn(readers, name) ? readers[name] : undefined
     if (name === 'f') continue
     if (!reader) problems.push(`The address has "${name}", which this page does not know.`)
     else if (!reader.is(text)) problems.push(`The address says ${name}=${text}; it may be ${reader.expected}.`)
@@ -129,7 +130,10 @@ export const formatView = (view: View): string => {
   return text === '' ? '' : `?${text}`
 }
 
+/** Half a pair of UTF-16, which no address can hold. */
+const lone = /\p{Surrogate}/gu
+
 const readable = (value: string): string =>
-  encodeURIComponent(value)
+  encodeURIComponent(value.replace(lone, '\ufffd'))
     .replace(/%(2F|3A|7C|2C|21|7E)/gi, decodeURIComponent)
     .replace(/%20/g, '+')

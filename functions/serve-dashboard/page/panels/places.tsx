@@ -1,0 +1,86 @@
+import { useEffect, useState } from 'preact/hooks'
+import { useAnswer } from '../state/answers.ts'
+import type { Row } from '../state/api.ts'
+import { isPicked } from '../state/filters.ts'
+import { valueLabel, written } from '../state/format.ts'
+import { usePage } from '../state/page.ts'
+import { DimensionPanel, Frame, NoRows, questionOfTab } from './panel.tsx'
+import { Rows, toggled } from './rows.tsx'
+import { tabOf } from './tabs.ts'
+
+/** Places: the map, and lists of countries, regions, cities and languages. The map's code and shapes are loaded when it is first shown. */
+type MapModule = typeof import('./world-map.tsx')
+
+/** More countries than there are. */
+const allCountries = 300
+
+/** Countries that there is room for below the map. */
+const belowMap = 3
+
+const useMap = (): { module: MapModule | undefined; failed: boolean } => {
+  const [state, setState] = useState<{ module: MapModule | undefined; failed: boolean }>({ module: undefined, failed: false })
+  useEffect(() => {
+    let isGone = false
+    import('./world-map.tsx').then(
+      (module) => isGone || setState({ module, failed: false }),
+      () => isGone || setState({ module: undefined, failed: true }),
+    )
+    return () => {
+      isGone = true
+    }
+  }, [])
+  return state
+}
+
+const visitorsOf = (rows: readonly Row[]): Map<string, number> =>
+  new Map(rows.map(({ dimensions, metrics }) => [dimensions[0]!, Number(metrics[0] ?? 0)]))
+
+/** Countries that have visitors and no shape, and visitors of whom no country is known: said, or the map would seem to be all. */
+const besides = (values: ReadonlyMap<string, number>, { isDrawn }: MapModule): string => {
+  const missing = [...values].filter(([code, value]) => value > 0 && !isDrawn(code))
+  const text = missing
+    .slice(0, 6)
+    .map(([code, value]) => `${code === '(not set)' ? 'unknown country' : valueLabel('country', code)} ${written(value, 'count')}`)
+  return text.length === 0 ? '' : `Not on the map: ${text.join(', ')}${missing.length > 6 ? ` and ${missing.length - 6} more` : ''}`
+}
+
+const MapPanel = () => {
+  const page = usePage()
+  const { view, today, change } = page
+  const tab = tabOf(view, 'places')
+  const asked = useAnswer(questionOfTab(view, today, { ...tab, metrics: tab.metrics.slice(0, 1) }, allCountries))
+  const { module, failed } = useMap()
+  const rows = asked.answer?.results ?? []
+  const values = visitorsOf(rows)
+  const countries = [...values.keys()].filter((code) => code !== '(not set)').length
+  const pick = (code: string) => change({ filters: toggled(page, { key: 'country', not: false, contains: false, values: [code] }) })
+  const picked = [...values.keys()].find((code) => isPicked(view.filters, 'country', code))
+  return (
+    <Frame panel="places" total={asked.answer?.meta.total_rows}>
+      {failed ? (
+        <p class="empty bad">The map could not be loaded. The countries are in the next tab; reload the page to try again.</p>
+      ) : rows.length === 0 || !module ? (
+        <NoRows asked={module ? asked : { ...asked, isLoading: true }} empty={tab.empty} />
+      ) : (
+        <figure class={asked.isOld ? 'old' : ''}>
+          <module.WorldMap
+            values={values}
+            textOf={(code) => `${written(values.get(code) ?? 0, 'count')} visitors`}
+            picked={picked}
+            label={`World map of visitors from ${countries} countries; the tab Countries has the numbers.`}
+            onPick={pick}
+          />
+          <figcaption class="quiet">{besides(values, module)}</figcaption>
+          <Rows dimension="country" metric={tab.metrics[0]!} rows={rows.slice(0, belowMap)} caption="The countries with most visitors">
+            Country
+          </Rows>
+        </figure>
+      )}
+    </Frame>
+  )
+}
+
+export const Places = () => {
+  const { view } = usePage()
+  return view.tabs.places === 'map' ? <MapPanel /> : <DimensionPanel panel="places" />
+}
