@@ -31,11 +31,16 @@ export const addLink: Step = async (call) => {
   return answer(201, { url: `${call.ports.url}/api/sign-in?token=${token}`, until: new Date(until).toISOString() })
 }
 
-const takeLink = async ({ request, ports, now }: Call): Promise<Secret> => {
+const takeLink = async ({ request, ports, now }: Call): Promise<Secret | undefined> => {
   const token = new URLSearchParams(request.query).get('token') ?? ''
   const link = linkForm.test(token) ? await ports.secrets.take(hashOf(token)) : undefined
-  if (link?.kind !== 'link' || link.until <= now) throw new FootfallError('link-used')
-  return link
+  return link?.kind === 'link' && link.until > now ? link : undefined
+}
+
+/** Somebody who opens a used link in a browser is sent to the page: it lets in who is signed in, and tells others how to get a link. */
+const usedLink = ({ request }: Call): Reply => {
+  if (!request.headers['accept']?.includes('text/html')) throw new FootfallError('link-used')
+  return { status: 303, headers: { location: '/', 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } }
 }
 
 const cookie = (value: string, seconds: number, { ports }: Call): string =>
@@ -50,7 +55,9 @@ const cookie = (value: string, seconds: number, { ports }: Call): string =>
 
 /** Always a new session: what cookie the visitor brings along plays no part (session fixation). */
 export const signIn: Step = async (call): Promise<Reply> => {
-  const { role, site, label } = await takeLink(call)
+  const link = await takeLink(call)
+  if (!link) return usedLink(call)
+  const { role, site, label } = link
   const session = textOf('session', call)
   await call.ports.secrets.put({
     hash: hashOf(session),

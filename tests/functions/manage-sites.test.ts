@@ -372,6 +372,14 @@ describe('signing in', () => {
     })
   })
 
+  it('sends a browser with a used link to the page, without letting it in', async () => {
+    const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
+    const link = tokenOf(await home.ask('POST /api/links', { key }))
+    expect((await home.ask(`GET /api/sign-in${link}`, { headers })).headers['set-cookie']).toContain('ff_session=')
+    const again = await home.ask(`GET /api/sign-in${link}`, { headers })
+    expect([again.status, again.headers['location'], again.headers['set-cookie']]).toEqual([303, '/', undefined])
+  })
+
   it('leaves Secure out where the address is http', async () => {
     home = await anInstallation({ url: 'http://localhost:8000' })
     const link = await home.ask('POST /api/links', { key: home.adminKey })
