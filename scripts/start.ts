@@ -5,6 +5,7 @@ import { type Embedded, startEmbedded } from '#shared/runtime/embedded.ts'
 import { createLogger, type Logger } from '#shared/runtime/log.ts'
 import { maxBodyBytes } from '#shared/runtime/routes.ts'
 import { type Served, serve } from '#shared/runtime/server.ts'
+import { siteName } from '#shared/site/domain.ts'
 
 // What lies in the data folder is its owner's alone.
 process.umask(0o077)
@@ -23,11 +24,18 @@ const ask = async <T>(embedded: Embedded, method: string, path: string, body?: u
   return JSON.parse(String(reply.body)) as T
 }
 
+/** Under which names this machine's own browser may come to the demo, beside `localhost`: none of them is a stranger's host. */
+const demoHosts = (url: string): string[] => {
+  const own = siteName(new URL(url).hostname)
+  return own === undefined || own === 'localhost' ? ['127.0.0.1'] : [...new Set(['127.0.0.1', own])]
+}
+
 const welcome = async (embedded: Embedded, url: string): Promise<string> => {
-  if (embedded.isNew) await ask(embedded, 'POST', '/api/sites', { site: 'localhost' })
+  if (embedded.isNew) await ask(embedded, 'POST', '/api/sites', { site: 'localhost', hosts: demoHosts(url) })
   const { url: link } = await ask<{ url: string }>(embedded, 'POST', '/api/links')
   const { sites } = await ask<{ sites: { site: string; script: string }[] }>(embedded, 'GET', '/api/sites')
   const [first] = sites
+  const demo = sites.some(({ site }) => site === 'localhost') ? `  Try the demo    ${url}/demo/\n` : ''
   const tag = first ? `\n  Script tag of ${first.site}\n    ${first.script}\n` : ''
   return `
 Footfall is running at ${url}
@@ -35,7 +43,7 @@ Footfall is running at ${url}
   Sign in (once, within an hour)
     ${link}
 ${tag}
-  Add a site      npm run footfall -- site add example.com
+${demo}  Add a site      npm run footfall -- site add example.com
   Another link    npm run footfall -- link
   Stop            Ctrl-C
 `

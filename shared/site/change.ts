@@ -155,9 +155,14 @@ export const restoreSite = (config: SiteConfig, options: SiteOptions, now: numbe
 
 const attribute = (text: string): string => text.replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;')
 
-/** The tag that a page carries to be counted. `url` is the public address of this server. */
-export const scriptTag = (url: string, site: string): string =>
-  `<script async src="${attribute(url)}/footfall.js" data-site="${attribute(site)}"></script>`
+/**
+ * The tag that a page carries to be counted. `url` is the public address of this server. That a site is cookieless stands in the tag:
+ * the script is one file for all sites, and must know before it looks at a cookie.
+ */
+export const scriptTag = (url: string, { site, identity }: Pick<SiteConfig, 'site' | 'identity'>): string => {
+  const mark = identity === 'cookieless' ? ' data-identity="cookieless"' : ''
+  return `<script async src="${attribute(url)}/footfall.js" data-site="${attribute(site)}"${mark}></script>`
+}
 
 const iso = (t: number): string => new Date(t).toISOString()
 
@@ -178,7 +183,7 @@ export const siteView = (config: SiteConfig, url: string) => ({
   params: config.params,
   exclude: config.exclude,
   origins: config.origins,
-  script: scriptTag(url, config.site),
+  script: scriptTag(url, config),
 })
 
 export type SiteView = ReturnType<typeof siteView>

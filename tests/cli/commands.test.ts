@@ -8,7 +8,7 @@ describe('site', () => {
     const { run, home, closed } = await aTerminal()
     expect(await run('site add Example.com --timezone Europe/Berlin --identity cookieless')).toEqual({
       code: 0,
-      out: '<script async src="https://stats.example.com/footfall.js" data-site="example.com"></script>',
+      out: '<script async src="https://stats.example.com/footfall.js" data-site="example.com" data-identity="cookieless"></script>',
       err: expect.stringContaining('example.com is added: cookieless, days in Europe/Berlin'),
     })
     expect(await home.sites.find('example.com')).toMatchObject({ identity: 'cookieless' })

@@ -53,8 +53,18 @@ describe('a configuration', () => {
 })
 
 it('the script tag is markup whatever the address', () => {
-  expect(scriptTag('https://s.example/"><script>', 'a.example')).toBe(
+  expect(scriptTag('https://s.example/"><script>', site)).toBe(
     '<script async src="https://s.example/&quot;>&lt;script>/footfall.js" data-site="a.example"></script>',
+  )
+})
+
+it('the script tag of a cookieless site says so, and follows the option', () => {
+  const cookieless = changeSite(site, { identity: 'cookieless' }, now)!
+  const tag = '<script async src="https://s.example/footfall.js" data-site="a.example" data-identity="cookieless"></script>'
+  expect(scriptTag('https://s.example', cookieless)).toBe(tag)
+  expect(siteView(cookieless, 'https://s.example').script).toBe(tag)
+  expect(siteView(changeSite(cookieless, { identity: 'cookie' }, now)!, 'https://s.example').script).toBe(
+    tag.replace(' data-identity="cookieless"', ''),
   )
 })
 
