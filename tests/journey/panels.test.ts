@@ -161,6 +161,12 @@ describe('rows', () => {
     await settled()
     expect(filters()).toBe('')
     expect((await rowsOf('.panel.technology')).length).toBe(2)
+    const row = panel('sources').getByRole('button', { name: 'Direct', exact: true })
+    await row.click()
+    await expect.poll(filters).toBe('channel:Direct')
+    expect(await row.getAttribute('aria-pressed')).toBe('true')
+    await row.click()
+    await expect.poll(filters).toBe('')
   })
 
   test('are left out by their second button', async () => {
@@ -255,7 +261,8 @@ describe('details', () => {
     await dialog.getByRole('button', { name: 'Firefox', exact: true }).waitFor()
     await page.keyboard.press('Escape')
     await dialog.waitFor({ state: 'detached' })
-    expect(page.url()).not.toContain('detail')
+    // The browser closes it first and tells the page then.
+    await expect.poll(() => page.url()).not.toContain('detail')
     await page.goBack()
     await dialog.getByRole('button', { name: 'Firefox', exact: true }).click()
     await expect.poll(filters).toBe('browser:Firefox')
