@@ -103,6 +103,16 @@ describe.skipIf(browserMissing !== undefined)('an outcome that is unknown', () =
     ])
   })
 
+  it('does not keep back what comes after it: it is sent when the page is left for another site', async () => {
+    world.collector.willAnswer('hang')
+    const page = await open()
+    await world.collector.posted(1)
+    await call(page, 'last')
+    await page.goto('about:blank')
+    expect((await world.collector.named('last')).length).toBe(1)
+    expect(world.collector.names()).toEqual(['last', 'engagement'])
+  })
+
   it('of what is sent on leaving: the next page asks, and nothing counts twice', async () => {
     const page = await open()
     await world.collector.named('pageview')
