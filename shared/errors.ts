@@ -81,6 +81,11 @@ export const catalogue = {
     error: 'The partition is stopped: the log does not continue where the state ends.',
     hint: 'See "a stopped partition" in docs/operations.md.',
   },
+  'damaged-segment': {
+    status: 500,
+    error: 'A segment of the stored rows is damaged.',
+    hint: 'Restore the last backup with `footfall restore FILE`.',
+  },
   internal: {
     status: 500,
     error: 'Something unforeseen happened.',

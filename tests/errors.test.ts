@@ -31,6 +31,7 @@ const expected: Record<ErrorCode, readonly [status: number, again?: 'again']> = 
   overloaded: [503, 'again'],
   timeout: [503, 'again'],
   'partition-stopped': [500],
+  'damaged-segment': [500],
   internal: [500, 'again'],
   'folder-in-use': [1],
   'newer-format': [1],

@@ -1,7 +1,7 @@
 import type { EventHit, Session } from '../visit/event.ts'
 
 /**
- * A row as memtables (and later segments) hold it: one session on one of its days, with its hits of that day.
+ * A row as memtables and segments hold it: one session on one of its days, with its hits of that day.
  * Rows are upserts: of one session and day the one with the newest event offset stands, hits add up.
  */
 export type Row = {
@@ -16,6 +16,10 @@ export type Row = {
 }
 /** A row lies under its day. */
 export type RowHit = Omit<EventHit, 'day'>
+
+/** A row as a segment gives it back: hit ids serve enrich alone, which is done with them when rows are made. Every `Row` is one. */
+export type SegmentRow = Omit<Row, 'h'> & { h: SegmentHit[] }
+export type SegmentHit = Omit<RowHit, 'id'>
 
 /** Rows of one batch for one site and day, at event offsets `[from, to)`. A negative day is the ledger of that UTC day of receipt. */
 export type Block = { site: string; day: number; from: number; to: number; rows: number; body: string }
