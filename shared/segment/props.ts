@@ -2,7 +2,7 @@ import type { Props } from '../hit/record.ts'
 import type { Built, Dictionaries, Finals } from './columns.ts'
 import { createTextColumn, textHead } from './columns.ts'
 import { propColumn, propKeys, propRest } from './fields.ts'
-import { growingCodes } from './growing.ts'
+import { type Growing, growingCodes } from './growing.ts'
 import { toPlanes, widthOf } from './planes.ts'
 import { createDictionary, type Dictionary } from './texts.ts'
 
@@ -14,7 +14,7 @@ export const propLimits = { columns: 50, counted: 4_096 } as const
 
 type Value = Props[string]
 /** Where a key occurs, and with what. Most hits have no properties: only those that have the key are listed. */
-type Counted = { hits: ReturnType<typeof growingCodes>; codes: ReturnType<typeof growingCodes>; dictionary: Dictionary }
+type Counted = { hits: Growing<Uint32Array>; codes: Growing<Uint32Array>; dictionary: Dictionary }
 
 /** Values keep their type in front of their text: `sfree`, `n12.5`, `btrue`. Behind it they read as `String(value)` does. */
 const tagged = (value: Value): string => `${typeof value === 'string' ? 's' : typeof value === 'number' ? 'n' : 'b'}${value}`
@@ -62,7 +62,7 @@ export const createPropColumns = (dictionaries: Dictionaries) => {
 
   const giveUp = (key: string, { hits, codes, dictionary }: Counted): void => {
     const { texts, final } = dictionary.done()
-    const [where, what] = [hits.values(), codes.values()]
+    const [where, what] = [hits.slice(0, hits.length), codes.slice(0, codes.length)]
     for (let i = 0; i < where.length; i++) leave(where[i]!, key, untagged(texts[final[what[i]!]! - 1]!))
   }
 
@@ -96,7 +96,7 @@ export const createPropColumns = (dictionaries: Dictionaries) => {
 const sparse = (n: number, { hits, codes }: Counted, { texts, final }: { texts: string[]; final: Uint32Array }): Built => {
   const { column, dictionary } = propColumn(n)
   const width = widthOf(texts.length)
-  const [where, what] = [hits.values(), codes.values()]
+  const [where, what] = [hits.slice(0, hits.length), codes.slice(0, codes.length)]
   const raw = (from: number, to: number) => {
     const all = new Uint32Array(to - from)
     for (let i = firstAt(where, from); i < where.length && where[i]! < to; i++) all[where[i]! - from] = final[what[i]!]!

@@ -102,8 +102,10 @@ const repeated = (stored: TextValues['codes']): TextValues['codes'] => {
   const codes = stored.slice()
   let code = 0
   for (let i = 0; i < codes.length; i++) {
-    const one = codes[i]!
-    if (one > 0) code = one - 1
+    // Without a branch: whether a code repeats is as good as chance, and guessing it wrong costs more than all the rest.
+    const own = codes[i]! - 1
+    const isRepeat = own >> 31
+    code = (code & isRepeat) | (own & ~isRepeat)
     codes[i] = code
   }
   return codes

@@ -209,10 +209,10 @@ const sessionReader = (open: Open) => {
   const idAt = (i: number, off: number): string =>
     id(i) ?? [parts.partition(i), off - must(parts.source(i), 's.ids'), parts.nth(i)].map((n) => must(n, 's.id').toString(36)).join('-')
 
-  return (i: number, off: number): Omit<Session, 'days'> => {
+  return (i: number, off: number, days: Session['days']): Session => {
     const start = must(times.start(i), ownNumbers.start)
     const last = start + must(times.duration(i), ownNumbers.duration)
-    const s: Partial<Session> = { id: idAt(i, off), start, last }
+    const s: Partial<Session> = { id: idAt(i, off), start, last, days }
     fill(s, i)
     const [entryAfter, exitBefore, person] = [times.entryAfter(i), times.exitBefore(i), user(i)]
     if (entryAfter !== undefined) s.entryT = start + entryAfter
@@ -248,7 +248,7 @@ export function* rowsOfGroup(
   for (let i = 0; i < rows; i++) {
     const visitor = must(open.visitors[i], visitorColumn)
     const offset = must(off(i), ownNumbers.off)
-    const s: Session = { ...session(i, offset), days: daysOf(dayCounts(i)!, visitor) }
+    const s = session(i, offset, daysOf(dayCounts(i)!, visitor))
     yield { off: offset, vis: hashText(visitor), cont: must(cont(i), ownNumbers.cont) as 0 | 1, s, h: hitsOf(hitCounts(i)!, s.start) }
   }
 }

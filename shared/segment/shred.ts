@@ -14,7 +14,7 @@ import {
   visitorColumn,
 } from './fields.ts'
 import { groupCountFor, groupEdges, groupStart, hashOf } from './groups.ts'
-import { growingNumbers } from './growing.ts'
+import { type Growing, growingNumbers } from './growing.ts'
 import type { GroupHead } from './head.ts'
 import { inOrder } from './merge.ts'
 import { amountOf } from './money.ts'
@@ -128,7 +128,8 @@ export const createShredder = () => {
     }
   }
 
-  const edgesOf = (rows: readonly number[], before: Float64Array, all: number): number[] => rows.map((row) => before[row] ?? all)
+  const edgesOf = (rows: readonly number[], before: Growing<Float64Array>, all: number): number[] =>
+    rows.map((row) => (row < before.length ? before.at(row) : all))
 
   return {
     /** The next row in order; throws a TypeError when it is not in order, or none that a segment can hold. */
@@ -150,10 +151,10 @@ export const createShredder = () => {
       putHits(row.h, row.s.start)
     },
     done(): Shredded {
-      const hashes = visitors.values()
+      const hashes = visitors.slice(0, visitors.length)
       const groups = groupCountFor(hashes.length)
       const s = groupEdges(hashes, groups)
-      const edges = { s, d: edgesOf(s, before.d.values(), count.d), h: edgesOf(s, before.h.values(), count.h) }
+      const edges = { s, d: edgesOf(s, before.d, count.d), h: edgesOf(s, before.h, count.h) }
       const starts = s.map((_, group) => groupStart(group, groups))
       const closed = props.close()
       const finals: Finals = new Map([...dictionaries.all].map(([name, dictionary]) => [name, dictionary.done()]))
