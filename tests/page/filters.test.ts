@@ -7,7 +7,9 @@ import {
   isPicked,
   parseFilters,
   withFilter,
+  withLeftOut,
   withoutFilter,
+  withPickTurned,
 } from '#functions/serve-dashboard/page/state/filters.ts'
 import { anyFilters, anyText, hostile } from './arbitrary.ts'
 
@@ -102,6 +104,27 @@ describe('a set of filters', () => {
       false,
       false,
     ])
+  })
+
+  it.each([
+    ['', 'page:/a'],
+    ['page:/b', 'page:/a'],
+    ['page:/a', ''],
+    ['page:/a|/b country:DE', 'page:/b country:DE'],
+    ['!page:/a', '!page:/a page:/a'],
+    ['page~/a', 'page~/a page:/a'],
+  ])('a click on /a turns "%s" into "%s"', (before, after) => {
+    expect(formatFilters(withPickTurned(parseFilters(before).filters, 'page', '/a'))).toBe(after)
+  })
+
+  it.each([
+    ['', '!page:/a'],
+    ['page:/a', '!page:/a'],
+    ['page:/a|/b', 'page:/b !page:/a'],
+    ['!page:/a', '!page:/a'],
+    ['!page:/c', '!page:/c !page:/a'],
+  ])('leaving /a out turns "%s" into "%s"', (before, after) => {
+    expect(formatFilters(withLeftOut(parseFilters(before).filters, 'page', '/a'))).toBe(after)
   })
 
   it('asks the API in its words', () => {

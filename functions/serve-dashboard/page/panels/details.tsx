@@ -1,6 +1,7 @@
 import { Fragment } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { Definition } from '../parts/definition.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { useAnswer } from '../state/answers.ts'
 import type { Row } from '../state/api.ts'
 import { dimensionOf } from '../state/dimensions.ts'
@@ -118,13 +119,13 @@ const Pages = ({ page, total, onPage }: PagesProps) => {
   const first = total === 0 ? 0 : page * pageRows + 1
   return (
     <nav aria-label="Pages of rows">
-      <button type="button" disabled={page === 0} onClick={() => onPage(page - 1)}>
+      <button type="button" class="button small" disabled={page === 0} onClick={() => onPage(page - 1)}>
         ← Previous
       </button>
       <span role="status">
         {first.toLocaleString()}–{Math.min(total, (page + 1) * pageRows).toLocaleString()} of {total.toLocaleString()}
       </span>
-      <button type="button" disabled={page >= last} onClick={() => onPage(page + 1)}>
+      <button type="button" class="button small" disabled={page >= last} onClick={() => onPage(page + 1)}>
         Next →
       </button>
     </nav>
@@ -145,7 +146,7 @@ const CopyCall = ({ question }: { question: Question }) => {
     }
   }
   return (
-    <button type="button" onClick={() => void copy()}>
+    <button type="button" class="button small" onClick={() => void copy()}>
       <span role="status">{said}</span>
     </button>
   )
@@ -155,16 +156,12 @@ const CopyCall = ({ question }: { question: Question }) => {
 export const Details = ({ panel }: { panel: Panel }) => {
   const { view, today, change } = usePage()
   const tab = tabOf(view, panel)
-  const dialog = useRef<HTMLDialogElement>(null)
   const [search, setSearch] = useState('')
   const [page, setPage] = useState(0)
   const [order, setOrder] = useState<Order>({ metric: tab.metrics[0]!, of: 'value', direction: 'desc' })
   const settled = useSettled(search)
   const question = questionFor(view, today, tab, settled, order, page)
   const asked = useAnswer(question)
-  useEffect(() => {
-    dialog.current?.showModal()
-  }, [])
   useEffect(() => setPage(0), [settled])
 
   const all = asked.answer?.results ?? []
@@ -180,27 +177,24 @@ export const Details = ({ panel }: { panel: Panel }) => {
   }
   const what = tabsOf(panel).length > 1 ? `${titles[panel]}: ${tab.label}` : titles[panel]
   return (
-    <dialog ref={dialog} class="details" aria-labelledby="details-title" onClose={close} closedby="any">
+    <Dialog title={what} class="details" onClose={close}>
       <div class="inside">
-        <header>
-          <h2 id="details-title">{what}</h2>
-          <input
-            type="search"
-            aria-label={`Search in ${what}`}
-            placeholder="Search"
-            maxLength={200}
-            value={search}
-            onInput={(event) => setSearch(event.currentTarget.value)}
-          />
-          <button type="button" class="close" aria-label="Close" onClick={() => dialog.current?.close()}>
-            ×
-          </button>
-        </header>
+        <input
+          // Searching is what one comes for; without it the way out would have the focus.
+          autofocus
+          type="search"
+          class="field"
+          aria-label={`Search in ${what}`}
+          placeholder="Search"
+          maxLength={200}
+          value={search}
+          onInput={(event) => setSearch(event.currentTarget.value)}
+        />
         <div class={`scroll${asked.isOld ? ' old' : ''}`} aria-busy={asked.isOld}>
           {rows.length === 0 ? (
             <NoRows asked={asked} empty={settled === '' ? tab.empty : `Nothing has “${settled}” in it.`} />
           ) : (
-            <Table tab={tab} rows={rows} order={order} onOrder={reorder} onPick={() => dialog.current?.close()} />
+            <Table tab={tab} rows={rows} order={order} onOrder={reorder} onPick={close} />
           )}
         </div>
         <footer>
@@ -209,6 +203,6 @@ export const Details = ({ panel }: { panel: Panel }) => {
           <CopyCall question={question} />
         </footer>
       </div>
-    </dialog>
+    </Dialog>
   )
 }

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks'
 import { useAnswer } from '../state/answers.ts'
 import { usePage } from '../state/page.ts'
 import { questionOf } from '../state/question.ts'
-import { DimensionPanel, FirstRows, Frame, NoRows, panelRows, questionOfTab } from './panel.tsx'
+import { DimensionPanel, FirstRows, Frame, firstOfTab, NoRows } from './panel.tsx'
 import { propNames } from './properties.ts'
 import { tabOf } from './tabs.ts'
 
@@ -28,9 +28,7 @@ const Properties = () => {
     if (view.prop === '' && first !== undefined && !sets.isOld) change({ prop: first }, 'replace')
   }, [view.prop, first, sets.isOld])
   const tab = tabOf(view, 'events')
-  const asked = useAnswer(
-    view.prop === '' ? undefined : questionOfTab(view, today, { ...tab, metrics: tab.metrics.slice(0, 1) }, panelRows),
-  )
+  const asked = useAnswer(view.prop === '' ? undefined : firstOfTab(view, today, tab))
   const choices = view.prop === '' || names.includes(view.prop) ? names : [view.prop, ...names]
   return (
     <Frame panel="events" total={asked.answer?.meta.total_rows}>

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useId, useRef } from 'preact/hooks'
-import type { Asked } from '../state/answers.ts'
-import { useAnswer } from '../state/answers.ts'
+import { Problem } from '../parts/problem.tsx'
+import { type Asked, useAnswer } from '../state/answers.ts'
 import { dimensionOf } from '../state/dimensions.ts'
 import { usePage } from '../state/page.ts'
 import { questionOf } from '../state/question.ts'
@@ -12,10 +12,16 @@ import { type Tab, tabOf, tabsOf, titles } from './tabs.ts'
 /** A panel: its tabs, the first rows of the one that is shown, and the way to all of them. */
 
 /** Rows of a panel. */
-export const panelRows = 9
+const panelRows = 9
 
-/** Tabs that stand side by side; further ones are behind "More". */
-const shownTabs = 5
+/** So many tabs stand side by side; where there are more, the first three do, and the others are behind "More". */
+const mostTabs = 5
+const firstTabs = 3
+
+const sideTabs = (panel: PanelName): readonly Tab[] => {
+  const tabs = tabsOf(panel)
+  return tabs.length > mostTabs ? tabs.slice(0, firstTabs) : tabs
+}
 
 export const questionOfTab = (view: View, today: string, tab: Tab, limit: number, offset = 0) =>
   questionOf(view, today, {
@@ -26,15 +32,18 @@ export const questionOfTab = (view: View, today: string, tab: Tab, limit: number
     include: { total_rows: true },
   })
 
+/** The question of a panel: its first rows, by the first metric alone. */
+export const firstOfTab = (view: View, today: string, tab: Tab, rows = panelRows) =>
+  questionOfTab(view, today, { ...tab, metrics: tab.metrics.slice(0, 1) }, rows)
+
 type TabsProps = { panel: PanelName; shown: string; idOf: (key: string) => string; panelId: string }
 
 /** Tabs as the ARIA practices have them: one stop of the Tab key, arrows go between them. */
 const Tabs = ({ panel, shown, idOf, panelId }: TabsProps) => {
   const { change, view } = usePage()
   const list = useRef<HTMLDivElement>(null)
-  const tabs = tabsOf(panel)
-  const side = tabs.length > shownTabs ? tabs.slice(0, 3) : tabs
-  const more = tabs.slice(side.length)
+  const side = sideTabs(panel)
+  const more = tabsOf(panel).slice(side.length)
   const show = (key: string) => change({ tabs: { ...view.tabs, [panel]: key } }, 'replace')
   const move = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
@@ -89,7 +98,7 @@ const Tabs = ({ panel, shown, idOf, panelId }: TabsProps) => {
 
 /** What stands in the place of rows while there are none. */
 export const NoRows = ({ asked, empty }: { asked: Asked; empty: string }) => {
-  if (asked.error) return <Failure error={asked.error} />
+  if (asked.error) return <Problem error={asked.error} retry={asked.retry} />
   if (asked.isLoading)
     return (
       <div class="skeleton" role="status">
@@ -99,30 +108,21 @@ export const NoRows = ({ asked, empty }: { asked: Asked; empty: string }) => {
   return <p class="empty quiet">{empty}</p>
 }
 
-const Failure = ({ error }: { error: NonNullable<Asked['error']> }) => (
-  <p class="empty bad" role="alert">
-    {error.message} <span class="quiet">{error.hint}</span>
-  </p>
-)
-
 /** Frame of a panel: its title, its tabs, what is in it, and the way to the details. */
 export const Frame = ({ panel, total, children }: { panel: PanelName; total: number | undefined; children: ComponentChildren }) => {
   const { view, change } = usePage()
   const id = useId()
   const shown = view.tabs[panel]
   const idOf = (key: string) => `${id}-${key}`
-  const isSide =
-    tabsOf(panel).length <= shownTabs ||
-    tabsOf(panel)
-      .slice(0, 3)
-      .some(({ key }) => key === shown)
+  const { label } = tabsOf(panel).find(({ key }) => key === shown)!
+  const isSide = sideTabs(panel).some(({ key }) => key === shown)
   return (
     <section class={`panel ${panel}`} aria-labelledby={`${id}-title`}>
       <header>
         <h2 id={`${id}-title`}>{titles[panel]}</h2>
         <Tabs panel={panel} shown={shown} idOf={idOf} panelId={`${id}-rows`} />
       </header>
-      <div class="body" role="tabpanel" id={`${id}-rows`} {...(isSide ? { 'aria-labelledby': idOf(shown) } : { 'aria-label': shown })}>
+      <div class="body" role="tabpanel" id={`${id}-rows`} {...(isSide ? { 'aria-labelledby': idOf(shown) } : { 'aria-label': label })}>
         {children}
       </div>
       <footer>
@@ -141,7 +141,7 @@ export const FirstRows = ({ tab, asked }: { tab: Tab; asked: Asked }) => {
   const label = dimensionOf(tab.dimension)!.label
   return (
     <div class={asked.isOld ? 'old' : ''} aria-busy={asked.isOld}>
-      {asked.error && <Failure error={asked.error} />}
+      {asked.error && <Problem error={asked.error} retry={asked.retry} />}
       <Rows dimension={tab.dimension} metric={tab.metrics[0]!} rows={rows} caption={`${label} by ${tab.metrics[0]}`}>
         {label}
       </Rows>
@@ -153,7 +153,7 @@ export const FirstRows = ({ tab, asked }: { tab: Tab; asked: Asked }) => {
 export const DimensionPanel = ({ panel }: { panel: PanelName }) => {
   const { view, today } = usePage()
   const tab = tabOf(view, panel)
-  const asked = useAnswer(questionOfTab(view, today, { ...tab, metrics: tab.metrics.slice(0, 1) }, panelRows))
+  const asked = useAnswer(firstOfTab(view, today, tab))
   return (
     <Frame panel={panel} total={asked.answer?.meta.total_rows}>
       <FirstRows tab={tab} asked={asked} />

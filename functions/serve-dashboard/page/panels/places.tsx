@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useAnswer } from '../state/answers.ts'
 import type { Row } from '../state/api.ts'
-import { isPicked } from '../state/filters.ts'
+import { isPicked, withPickTurned } from '../state/filters.ts'
 import { valueLabel, written } from '../state/format.ts'
 import { usePage } from '../state/page.ts'
-import { DimensionPanel, Frame, NoRows, questionOfTab } from './panel.tsx'
-import { Rows, toggled } from './rows.tsx'
+import { DimensionPanel, Frame, firstOfTab, NoRows } from './panel.tsx'
+import { Rows } from './rows.tsx'
 import { tabOf } from './tabs.ts'
 
 /** Places: the map, and lists of countries, regions, cities and languages. The map's code and shapes are loaded when it is first shown. */
@@ -45,15 +45,14 @@ const besides = (values: ReadonlyMap<string, number>, { isDrawn }: MapModule): s
 }
 
 const MapPanel = () => {
-  const page = usePage()
-  const { view, today, change } = page
+  const { view, today, change } = usePage()
   const tab = tabOf(view, 'places')
-  const asked = useAnswer(questionOfTab(view, today, { ...tab, metrics: tab.metrics.slice(0, 1) }, allCountries))
+  const asked = useAnswer(firstOfTab(view, today, tab, allCountries))
   const { module, failed } = useMap()
   const rows = asked.answer?.results ?? []
   const values = visitorsOf(rows)
   const countries = [...values.keys()].filter((code) => code !== '(not set)').length
-  const pick = (code: string) => change({ filters: toggled(page, { key: 'country', not: false, contains: false, values: [code] }) })
+  const pick = (code: string) => change({ filters: withPickTurned(view.filters, 'country', code) })
   const picked = [...values.keys()].find((code) => isPicked(view.filters, 'country', code))
   return (
     <Frame panel="places" total={asked.answer?.meta.total_rows}>

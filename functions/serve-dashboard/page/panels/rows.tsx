@@ -1,10 +1,11 @@
 import type { ComponentChildren } from 'preact'
+import { Change } from '../parts/change.tsx'
 import { Definition } from '../parts/definition.tsx'
 import type { MetricValue, Row } from '../state/api.ts'
-import { type Filter, isPicked, withFilter, withoutFilter } from '../state/filters.ts'
-import { brief, changed, type Value, valueLabel, written } from '../state/format.ts'
+import { isPicked, withLeftOut, withPickTurned } from '../state/filters.ts'
+import { brief, type Value, valueLabel, written } from '../state/format.ts'
 import { metricOf } from '../state/metrics.ts'
-import { type Page, usePage } from '../state/page.ts'
+import { usePage } from '../state/page.ts'
 import { isCompared } from '../state/question.ts'
 
 /** Rows of a panel and of its details. A value that a visitor sent is only ever text here. */
@@ -14,20 +15,6 @@ const numberOf = (value: MetricValue | undefined): Value => (typeof value === 'n
 /** Values that are no value: they are shown, but not as if somebody had sent them. */
 const isMark = (value: string): boolean => value === '(not set)' || value === '(other)'
 
-/** Picking a row filters by it; picking it again takes the filter away. */
-export const toggled = (page: Page, filter: Filter): Filter[] => {
-  const { filters } = page.view
-  return isPicked(filters, filter.key, filter.values[0]!) ? withoutPick(filters, filter) : withFilter(filters, filter)
-}
-
-/** Without the value, also where it stands beside others. */
-const withoutPick = (filters: readonly Filter[], { key, values: [value] }: Filter): Filter[] =>
-  filters.flatMap((one) => {
-    if (one.key !== key || one.not || one.contains || !one.values.includes(value!)) return [one]
-    const left = one.values.filter((other) => other !== value)
-    return left.length === 0 ? [] : [{ ...one, values: left }]
-  })
-
 /** The name of a row, as a button that filters by it; `(other)` stands for many and cannot. */
 const Name = ({ dimension, value, onPick }: { dimension: string; value: string; onPick?: (() => void) | undefined }) => {
   const page = usePage()
@@ -35,7 +22,7 @@ const Name = ({ dimension, value, onPick }: { dimension: string; value: string; 
   if (value === '(other)') return <span class="name mark">{label}</span>
   const picked = isPicked(page.view.filters, dimension, value)
   const pick = () => {
-    page.change({ filters: toggled(page, { key: dimension, not: false, contains: false, values: [value] }) })
+    page.change({ filters: withPickTurned(page.view.filters, dimension, value) })
     onPick?.()
   }
   return (
@@ -49,10 +36,7 @@ const Exclude = ({ dimension, value }: { dimension: string; value: string }) => 
   const page = usePage()
   const label = valueLabel(dimension, value)
   if (value === '(other)') return null
-  const exclude = () => {
-    const filters = withoutFilter(page.view.filters, { key: dimension, not: false, contains: false, values: [value] })
-    page.change({ filters: withFilter(filters, { key: dimension, not: true, contains: false, values: [value] }) })
-  }
+  const exclude = () => page.change({ filters: withLeftOut(page.view.filters, dimension, value) })
   return (
     <button type="button" class="exclude" aria-label={`Leave out ${label}`} title={`Leave out ${label}`} onClick={exclude}>
       ≠
@@ -64,14 +48,9 @@ const Exclude = ({ dimension, value }: { dimension: string; value: string }) => 
 export const RowChange = ({ row, at, metric }: { row: Row; at: number; metric: string }) => {
   const { better, unit } = metricOf(metric)
   const before = numberOf(row.comparison?.metrics[at])
-  const change = changed(row.comparison?.change[at], better)
-  if (!change) return <span class="quiet">{row.comparison && before === 0 && (numberOf(row.metrics[at]) ?? 0) > 0 ? 'new' : '–'}</span>
-  return (
-    <span class={change.tone === 'same' ? 'quiet' : change.tone} title={`${written(before, unit)} before`}>
-      <span aria-hidden="true">{change.text}</span>
-      <span class="spoken">{change.spoken}</span>
-    </span>
-  )
+  const change = row.comparison?.change[at] ?? null
+  if (change !== null) return <Change change={change} better={better} title={`${written(before, unit)} before`} />
+  return <span class="quiet">{row.comparison && before === 0 && (numberOf(row.metrics[at]) ?? 0) > 0 ? 'new' : '–'}</span>
 }
 
 export const RowValue = ({ row, at, metric, full = false }: { row: Row; at: number; metric: string; full?: boolean }) => {

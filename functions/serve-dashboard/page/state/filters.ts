@@ -157,6 +157,27 @@ export const withFilter = (filters: readonly Filter[], filter: Filter): Filter[]
 
 export const withoutFilter = (filters: readonly Filter[], filter: Filter): Filter[] => filters.filter((one) => !isSame(one, filter))
 
-/** Whether a row is the one that is picked. */
+/** Whether a row is one that is picked. */
 export const isPicked = (filters: readonly Filter[], key: string, value: string): boolean =>
-  filters.some((one) => one.key === key && !one.not && !one.contains && one.values.includes(value))
+  filters.some((one) => isPickOf(one, key, value))
+
+const isPickOf = (one: Filter, key: string, value: string): boolean =>
+  one.key === key && !one.not && !one.contains && one.values.includes(value)
+
+/** Without the value, also where it stands beside others. */
+const withoutPick = (filters: readonly Filter[], key: string, value: string): Filter[] =>
+  filters.flatMap((one) => {
+    if (!isPickOf(one, key, value)) return [one]
+    const left = one.values.filter((other) => other !== value)
+    return left.length === 0 ? [] : [{ ...one, values: left }]
+  })
+
+/** Picking a row filters by it; picking it again takes the filter away. */
+export const withPickTurned = (filters: readonly Filter[], key: string, value: string): Filter[] =>
+  isPicked(filters, key, value)
+    ? withoutPick(filters, key, value)
+    : withFilter(filters, { key, not: false, contains: false, values: [value] })
+
+/** With the rows of a value left out. */
+export const withLeftOut = (filters: readonly Filter[], key: string, value: string): Filter[] =>
+  withFilter(withoutPick(filters, key, value), { key, not: true, contains: false, values: [value] })
