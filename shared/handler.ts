@@ -31,3 +31,14 @@ export const json = (status: number, value: unknown, headers: Record<string, str
   headers: { 'content-type': 'application/json', ...headers },
   body: JSON.stringify(value),
 })
+
+/** Whether the sender has this version already (If-None-Match, RFC 9110 §13.1.2): then 304 says it all. */
+export const hasVersion = ({ headers }: Request, etag: string): boolean =>
+  headers['if-none-match']?.split(',').some((sent) => sent.trim() === '*' || sent.trim().replace(/^W\//, '') === etag) ?? false
+
+/** Whether the sender takes a content coding (Accept-Encoding, RFC 9110 §12.5.3), by its name; a weight of 0 is a no. */
+export const takesEncoding = ({ headers }: Request, coding: 'br' | 'gzip'): boolean =>
+  (headers['accept-encoding'] ?? '').split(',').some((part) => {
+    const [name = '', weight] = part.split(';')
+    return name.trim().toLowerCase() === coding && Number(/^\s*q=([\d.]+)\s*$/i.exec(weight ?? '')?.[1] ?? 1) > 0
+  })

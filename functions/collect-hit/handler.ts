@@ -12,7 +12,7 @@ import { pixelHit, readHits, readText } from './body.ts'
 import { createImport } from './import/handler.ts'
 import { createIntake } from './intake.ts'
 import { createLedger } from './ledger.ts'
-import { errorReply, outcomeReply, pixelErrorReply, pixelReply, preflight, reasonOf } from './replies.ts'
+import { errorReply, outcomeReply, pixelErrorReply, pixelReply, preflight, reasonOf, wrongMethod } from './replies.ts'
 import { createSenders, type EdgeKnowledge, type Sender } from './resolve.ts'
 import { createScript } from './script.ts'
 
@@ -58,11 +58,6 @@ const accessOf = async (request: Request, secrets: Secrets, now: number): Promis
   if (!access) throw new FootfallError('wrong-key')
   if (access.role === 'read') throw new FootfallError('wrong-role')
   return access
-}
-
-const wrongMethod = (allow: string): Reply => {
-  const reply = errorReply(new FootfallError('wrong-method'))
-  return { ...reply, headers: { ...reply.headers, allow } }
 }
 
 /**

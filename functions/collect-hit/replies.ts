@@ -46,6 +46,11 @@ export const errorReply = (error: FootfallError): Reply => {
   return { status, headers: { ...headers, ...cors, ...reasonHeader(reasonOf(error)) }, body }
 }
 
+export const wrongMethod = (allow: string): Reply => {
+  const reply = errorReply(new FootfallError('wrong-method'))
+  return { ...reply, headers: { ...reply.headers, allow } }
+}
+
 export const outcomeReply = (outcome: Outcome): Reply => {
   const { accepted, refused } = outcome
   if (refused.length === 0) return accepted === 1 ? acceptedOne : acceptedAll(accepted)

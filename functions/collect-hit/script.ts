@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { FootfallError } from '#shared/errors.ts'
-import type { Reply, Request } from '#shared/handler.ts'
-import { errorReply } from './replies.ts'
+import { promisify } from 'node:util'
+import { brotliCompress, gzip } from 'node:zlib'
+import { hasVersion, type Reply, type Request, takesEncoding } from '#shared/handler.ts'
+import { wrongMethod } from './replies.ts'
 
 /**
  * `GET /footfall.js`: the tracker, as scripts/build.ts made it from tracker/. Any site may load it, also one that isolates itself
@@ -18,31 +18,24 @@ const headers = {
   vary: 'accept-encoding',
 } as const
 
-/** Encodings in the order we would have them; `q=0` is a no. */
-const encodingOf = ({ headers: sent }: Request): 'br' | 'gzip' | undefined => {
-  const wanted = new Map(
-    (sent['accept-encoding'] ?? '').split(',').map((part) => {
-      const [name = '', q = ''] = part.split(';')
-      return [name.trim().toLowerCase(), !/q=0(\.0*)?\s*$/.test(q)]
-    }),
-  )
-  return wanted.get('br') ? 'br' : wanted.get('gzip') ? 'gzip' : undefined
-}
+/** Codings in the order we would have them, each made when it is first asked for. */
+const codings = [
+  { name: 'br', pack: promisify(brotliCompress) },
+  { name: 'gzip', pack: (body: Buffer) => promisify(gzip)(body, { level: 9 }) },
+] as const
 
 /** Reads the file once. Throws where it has not been built. */
-export const createScript = (): ((request: Request) => Reply) => {
+export const createScript = (): ((request: Request) => Promise<Reply>) => {
   const plain = readFileSync(new URL('built/footfall.js', import.meta.url))
   const etag = `"${hash('sha256', plain, 'base64url').slice(0, 22)}"`
-  const packed = { br: brotliCompressSync(plain), gzip: gzipSync(plain, { level: 9 }) }
-  return (request) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      const refused = errorReply(new FootfallError('wrong-method'))
-      return { ...refused, headers: { ...refused.headers, allow: 'GET, HEAD' } }
-    }
-    if (request.headers['if-none-match']?.split(',').some((sent) => sent.trim().replace(/^W\//, '') === etag))
-      return { status: 304, headers: { ...headers, etag } }
-    const encoding = encodingOf(request)
-    if (!encoding) return { status: 200, headers: { ...headers, etag }, body: plain }
-    return { status: 200, headers: { ...headers, etag, 'content-encoding': encoding }, body: packed[encoding] }
+  const packed = new Map<string, Promise<Buffer>>()
+  return async (request) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod('GET, HEAD')
+    if (hasVersion(request, etag)) return { status: 304, headers: { ...headers, etag } }
+    const coding = codings.find(({ name }) => takesEncoding(request, name))
+    if (!coding) return { status: 200, headers: { ...headers, etag }, body: plain }
+    const made = packed.get(coding.name) ?? coding.pack(plain)
+    packed.set(coding.name, made)
+    return { status: 200, headers: { ...headers, etag, 'content-encoding': coding.name }, body: await made }
   }
 }

@@ -1,9 +1,15 @@
 import { hash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { brotliCompressSync, constants } from 'node:zlib'
+import { brotliCompress, constants } from 'node:zlib'
 
 /** Files of a folder, held in memory with the headers and encodings they are sent with. The folder is read once, at the start. */
-export type HeldFile = { etag: string; headers: Record<string, string>; body: Buffer; brotli: Buffer | undefined }
+export type HeldFile = {
+  etag: string
+  headers: Record<string, string>
+  body: Buffer
+  /** The body made smaller; `undefined` where that does not pay. */
+  brotli(): Promise<Buffer | undefined>
+}
 
 const types: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
@@ -20,10 +26,23 @@ const compressFromBytes = 1_024
 /** Names that hold a hash of what is in them: kept for good, since another content has another name. */
 const isHashed = (path: string): boolean => /-[\w-]{8}\.\w+$/.test(path)
 
-const compressed = (body: Buffer): Buffer | undefined => {
-  if (body.length < compressFromBytes) return undefined
-  const packed = brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } })
-  return packed.length < body.length ? packed : undefined
+const brotli = (body: Buffer): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 9 }
+    brotliCompress(body, { params }, (error, packed) => (error ? reject(error) : resolve(packed)))
+  })
+
+/** Made when it is first asked for, beside this thread: commands over a folder open every function and ask for no file. */
+const compressed = (body: Buffer): (() => Promise<Buffer | undefined>) => {
+  let made: Promise<Buffer | undefined> | undefined
+  const make = async () => {
+    const packed = await brotli(body)
+    return packed.length < body.length ? packed : undefined
+  }
+  return () => {
+    made ??= body.length < compressFromBytes ? Promise.resolve(undefined) : make()
+    return made
+  }
 }
 
 const hold = (folder: URL, path: string, safety: Readonly<Record<string, string>>): HeldFile => {

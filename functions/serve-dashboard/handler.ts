@@ -1,5 +1,5 @@
 import { FootfallError, replyOf } from '#shared/errors.ts'
-import type { Handler, Reply, Request } from '#shared/handler.ts'
+import { type Handler, hasVersion, type Reply, type Request, takesEncoding } from '#shared/handler.ts'
 import { type HeldFile, holdFiles } from './files.ts'
 
 /**
@@ -45,21 +45,15 @@ const allFiles = (): Map<string, HeldFile> => {
   return held
 }
 
-const isKnown = (etag: string, ifNoneMatch: string | undefined): boolean =>
-  ifNoneMatch?.split(',').some((sent) => sent.trim() === '*' || sent.trim().replace(/^W\//, '') === etag) ?? false
-
-const takesBrotli = ({ headers }: Request): boolean =>
-  /(^|,)\s*br\s*(;\s*q=(1|0?\.\d*[1-9]\d*)[\d.]*)?\s*(,|$)/i.test(headers['accept-encoding'] ?? '')
-
 const refusal = (code: 'not-found' | 'wrong-method'): Reply => {
   const reply = replyOf(new FootfallError(code))
   return { ...reply, headers: { ...reply.headers, ...pageSafety, ...(code === 'wrong-method' ? { allow: 'GET, HEAD' } : {}) } }
 }
 
-const replyWith = ({ headers, body, brotli }: HeldFile, request: Request): Reply =>
-  brotli && takesBrotli(request)
-    ? { status: 200, headers: { ...headers, 'content-encoding': 'br' }, body: brotli }
-    : { status: 200, headers, body }
+const replyWith = async ({ headers, body, brotli }: HeldFile, request: Request): Promise<Reply> => {
+  const packed = takesEncoding(request, 'br') ? await brotli() : undefined
+  return packed ? { status: 200, headers: { ...headers, 'content-encoding': 'br' }, body: packed } : { status: 200, headers, body }
+}
 
 /** The files are read once, when the function starts. Throws where the page has not been built (scripts/build.ts). */
 export const createHandler = (): Handler => {
@@ -68,7 +62,7 @@ export const createHandler = (): Handler => {
     const file = held.get(request.path)
     if (!file) return refusal('not-found')
     if (request.method !== 'GET' && request.method !== 'HEAD') return refusal('wrong-method')
-    if (isKnown(file.etag, request.headers['if-none-match'])) return { status: 304, headers: file.headers }
+    if (hasVersion(request, file.etag)) return { status: 304, headers: file.headers }
     return replyWith(file, request)
   }
 }
