@@ -81,3 +81,10 @@ export const textOf = (values: Values, name: string): string | undefined => {
   const value = values[name]
   return typeof value === 'string' ? value : undefined
 }
+
+/** The site that a command is about. */
+export const siteOption = (values: Values): string => {
+  const site = textOf(values, 'site')
+  if (site) return site
+  throw new UsageError('--site is missing.', 'Name a registered site: --site example.com. `footfall site list` shows them.')
+}

@@ -79,4 +79,3 @@ export const createTally = () => {
     },
   }
 }
-export type Tally = ReturnType<typeof createTally>

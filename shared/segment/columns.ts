@@ -38,7 +38,6 @@ export const createNumberColumn = (name: string) => {
     },
   }
 }
-export type NumberColumn = ReturnType<typeof createNumberColumn>
 
 /** Dictionaries by name: columns may share one. */
 export const createDictionaries = () => {
@@ -86,7 +85,6 @@ export const createTextColumn = (name: string, dictionaryName: string, dictionar
     },
   }
 }
-export type TextColumn = ReturnType<typeof createTextColumn>
 
 /** Where at least this share of codes is that of the row before, it is worth saying so: as the page of an update is that of its pageview. */
 const repeatShare = 0.25

@@ -2,45 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { buildRecords, type ResolvedHit } from '#shared/hit/batch.ts'
 import type { ParsedHit } from '#shared/hit/parse.ts'
 import { type HitsRecord, recordLimits } from '#shared/hit/record.ts'
-import { aSiteConfig, noon } from '../fixtures/hit.ts'
+import { aSiteConfig, noon, aResolvedHit as resolved } from '../fixtures/hit.ts'
 
-const config = aSiteConfig()
-let ids = 0
-
-/** A hit with everything that the edge has resolved. */
-const resolved = ({ hit = {}, ...fields }: Partial<Omit<ResolvedHit, 'hit'>> & { hit?: Partial<ParsedHit> } = {}): ResolvedHit => ({
-  hit: {
-    site: 'example.com',
-    id: undefined,
-    n: 'pageview',
-    t: noon,
-    url: { host: 'example.com', path: '/' },
-    r: undefined,
-    ti: undefined,
-    p: undefined,
-    rev: undefined,
-    fg: undefined,
-    sd: undefined,
-    visitor: undefined,
-    user: undefined,
-    scr: undefined,
-    lang: undefined,
-    address: undefined,
-    agent: undefined,
-    ...hit,
-  },
-  id: `id ${ids++}`,
-  config,
-  vis: 'aaaaaaaaaaaa',
-  vprev: undefined,
-  fs: undefined,
-  user: undefined,
-  geo: {},
-  rule: undefined,
-  dev: { br: 'Firefox', brv: '140', os: 'Linux', osv: '', type: 'Desktop' },
-  bot: undefined,
-  ...fields,
-})
 const records = (hits: readonly ResolvedHit[]): HitsRecord[] => buildRecords(hits).map(({ body }) => JSON.parse(body))
 
 test('no hits, no records', () => {

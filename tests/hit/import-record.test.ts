@@ -3,39 +3,13 @@ import { createImportRecords, type ImportedHit } from '#shared/hit/import-record
 import { addTally, createTally, emptyTally, sampleLimits } from '#shared/hit/import-tally.ts'
 import { readRecord } from '#shared/hit/read-record.ts'
 import { recordLimits } from '#shared/hit/record.ts'
-import { aSiteConfig, noon } from '../fixtures/hit.ts'
+import { aResolvedHit, noon } from '../fixtures/hit.ts'
 import { createRandom } from '../model/random.ts'
 
 /** Hits of an import as records, and the sums of its lines. */
 
-const nothing = {
-  id: undefined,
-  n: 'pageview',
-  ti: undefined,
-  p: undefined,
-  rev: undefined,
-  fg: undefined,
-  sd: undefined,
-  visitor: undefined,
-  user: undefined,
-  scr: undefined,
-  lang: undefined,
-  address: undefined,
-  agent: undefined,
-}
-const config = aSiteConfig()
 const aHit = (line: number, vis = 'aaaaaaaaaaaa', path = '/', t = noon): ImportedHit => ({
-  hit: { ...nothing, site: 'example.com', t, url: { host: 'example.com', path }, r: undefined },
-  id: `id-${line}`,
-  config,
-  vis,
-  vprev: undefined,
-  fs: undefined,
-  user: undefined,
-  geo: {},
-  rule: undefined,
-  dev: { br: 'Firefox', brv: '140', os: 'Linux', osv: '', type: 'Desktop' },
-  bot: undefined,
+  ...aResolvedHit({ hit: { t, url: { host: 'example.com', path } }, id: `id-${line}`, vis }),
   line,
 })
 const buildImportRecords = (hits: readonly ImportedHit[], source: string) => {

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { aFolder, freePort, type Server, startServer, until } from '../process/server.ts'
+import { barriersIn } from './axe.ts'
 import { aVisitor, browserMissing, launchBrowser } from './browser.ts'
 
 /** The panels in a real browser over the real product: what they show is what was sent, and every row filters the whole page. */
@@ -113,14 +112,6 @@ const rowsOf = (scope: string): Promise<string[][]> =>
   )
 const visitorsOnCard = () => page.locator('.card.shown .card-value')
 const filters = () => new URL(page.url()).searchParams.get('f') ?? ''
-
-const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
-type Violation = { id: string; nodes: { html: string }[] }
-const violations = async (): Promise<string[]> => {
-  await page.evaluate(readFileSync(axePath, 'utf8'))
-  const { violations: found } = (await page.evaluate('axe.run()')) as { violations: Violation[] }
-  return found.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-}
 
 describe('rows', () => {
   test('show what was sent', async () => {
@@ -274,11 +265,11 @@ describe('for everybody', () => {
   test.each(['light', 'dark'] as const)('axe has nothing to say about panels and details, %s', async (colorScheme) => {
     await page.emulateMedia({ colorScheme })
     await open('&compare=previous')
-    expect(await violations()).toEqual([])
+    expect(await barriersIn(page)).toEqual([])
     await open('&events=prop&prop=plan&places=country&detail=pages')
     await page.getByRole('dialog').getByText('of 66').waitFor()
     await settled()
-    expect(await violations()).toEqual([])
+    expect(await barriersIn(page)).toEqual([])
   })
 
   test('nothing was complained of', () => {

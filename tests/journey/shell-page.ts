@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { aFolder, freePort, type Server, startServer, until } from '../process/server.ts'
@@ -7,7 +5,6 @@ import { aVisitor, launchBrowser } from './browser.ts'
 
 /** The page in a real browser, over the real product with a few hits that are known: what the tests of its shell have in common. */
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 export const site = 'example.com'
 const hourMs = 3_600_000
 
@@ -120,16 +117,6 @@ export const beginShell = () => {
   const focused = (page: Page) =>
     page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent)
 
-  const axe = async (page: Page): Promise<string[]> => {
-    await page.evaluate(axeSource)
-    return page.evaluate(async () => {
-      // biome-ignore lint/suspicious/noExplicitAny: put there by the line above
-      const { violations } = await (globalThis as any).axe.run()
-      // biome-ignore lint/suspicious/noExplicitAny: its own shape, only told
-      return violations.map((one: any) => `${one.id}: ${one.nodes.map((node: any) => node.html).join(' | ')}`)
-    })
-  }
-
   return {
     /** The running product; only within a test. */
     server: () => server,
@@ -139,7 +126,6 @@ export const beginShell = () => {
     cardShows,
     searchIs,
     focused,
-    axe,
     link,
     base,
     watched,

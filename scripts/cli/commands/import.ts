@@ -1,18 +1,18 @@
 import { type LogFormat, logFormats } from '#shared/hit/access-log.ts'
 import { siteName } from '#shared/site/domain.ts'
 import { withClient } from '../client.ts'
-import { type Command, Failure, textOf, UsageError, type Values, type World } from '../command.ts'
+import { type Command, Failure, siteOption, textOf, UsageError, type Values, type World } from '../command.ts'
 import { dryRun } from '../import/dry-run.ts'
 import { fileLog, inputLog, type Log } from '../import/log-file.ts'
 import { createProgress, type Progress, terminalScreen } from '../import/progress.ts'
 import { type Outcome, outcomeLines, totalLine } from '../import/report.ts'
 import { beginOf, importLog } from '../import/run.ts'
+import { interruption } from '../interruption.ts'
 
 /** `footfall import`: access logs as real input, once each line, however often it is run. */
 
 const siteOf = (values: Values): string => {
-  const text = textOf(values, 'site')
-  if (!text) throw new UsageError('--site is missing.', 'Name a registered site: --site example.com. `footfall site list` shows them.')
+  const text = siteOption(values)
   const site = siteName(text)
   if (site) return site
   throw new UsageError(`--site is ${JSON.stringify(text)}.`, 'Name a domain without scheme and path: --site example.com.')
@@ -38,21 +38,6 @@ const logsOf = async (names: readonly string[], world: World): Promise<Log[]> =>
     .map((log, i) => ({ log, at: order(i) }))
     .sort((a, b) => (a.at === b.at ? 0 : a.at - b.at))
     .map(({ log }) => log)
-}
-
-/** Aborted by the first Ctrl-C; the second ends the process as usual. */
-const interruption = (): { signal: AbortSignal; end(): void } => {
-  const abort = new AbortController()
-  const stop = () => abort.abort()
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
-  return {
-    signal: abort.signal,
-    end: () => {
-      process.off('SIGINT', stop)
-      process.off('SIGTERM', stop)
-    },
-  }
 }
 
 type Work = (log: Log, around: { progress: Progress; signal: AbortSignal }) => Promise<Outcome>

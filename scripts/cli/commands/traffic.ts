@@ -2,8 +2,9 @@ import { createPlan } from '../../traffic/plan.ts'
 import { createTraffic, type Traffic, type TrafficOptions, TrafficStopped } from '../../traffic/send.ts'
 import type { Summary } from '../../traffic/tally.ts'
 import { baseOf, checkFootfall, clientAt, keyOf } from '../client.ts'
-import { type Command, Failure, textOf, UsageError, type Values, type World } from '../command.ts'
+import { type Command, Failure, siteOption, textOf, UsageError, type Values, type World } from '../command.ts'
 import { reasonOf } from '../http.ts'
+import { interruption } from '../interruption.ts'
 
 /** `footfall traffic`: sends made-up visitors' hits to a running server, for trying it out and for measuring it. */
 
@@ -20,12 +21,6 @@ const numberOf = (values: Values, name: string, fallback: number, least: number,
   const value = text.trim() === '' ? Number.NaN : Number(text)
   if (value >= least && value <= most && (!isWhole || Number.isInteger(value))) return value
   throw new UsageError(`--${name} is ${JSON.stringify(text)}.`, `Give a ${isWhole ? 'whole ' : ''}number from ${least} to ${most}.`)
-}
-
-const siteOf = (values: Values): string => {
-  const site = textOf(values, 'site')
-  if (site) return site
-  throw new UsageError('--site is missing.', 'Name a registered site: --site example.com. `footfall site list` shows them.')
 }
 
 /** The running server; a folder that no server holds is not enough, for this is about HTTP. */
@@ -97,21 +92,6 @@ const showProgress = (traffic: Traffic, seconds: number): (() => void) => {
   }
 }
 
-/** Aborted by the first Ctrl-C; the second ends the process as usual. */
-const interruption = (): { signal: AbortSignal; end(): void } => {
-  const abort = new AbortController()
-  const stop = () => abort.abort()
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
-  return {
-    signal: abort.signal,
-    end: () => {
-      process.off('SIGINT', stop)
-      process.off('SIGTERM', stop)
-    },
-  }
-}
-
 const open = (options: TrafficOptions): Traffic => {
   try {
     return createTraffic(options)
@@ -138,7 +118,7 @@ const traffic: Command = {
     'They stay in the numbers of the site: use one of its own, such as localhost.',
   ],
   run: async ({ values }, world) => {
-    const name = siteOf(values)
+    const name = siteOption(values)
     const rate = numberOf(values, 'rate', defaults.rate, 0.1, 100_000)
     const seconds = numberOf(values, 'seconds', defaults.seconds, 1, 604_800)
     const seed = numberOf(values, 'seed', defaults.seed, 0, 2 ** 32 - 1, true)

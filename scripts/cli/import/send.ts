@@ -46,18 +46,21 @@ export type Target = { client: Client; site: string; source: string; format: str
 const importPath = (site: string, params: Record<string, string | number>) =>
   `/api/import?${new URLSearchParams({ site, ...Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)])) })}`
 
-/** Where an import stands. */
-export const standingOf = async (target: Target): Promise<Sums> => {
-  const reply = await untilAnswered(target, () => target.client.send('GET', importPath(target.site, { source: target.source }), {}))
-  const { imports } = readReply(target.client.where, reply) as { imports: Sums[] }
+const askStanding = ({ client, site, source }: Target) => client.send('GET', importPath(site, { source }), {})
+
+const standingIn = ({ client }: Target, reply: Answer): Sums => {
+  const { imports } = readReply(client.where, reply) as { imports: Sums[] }
   return imports[0] ?? nothingYet
 }
 
+/** Where an import stands. */
+export const standingOf = async (target: Target): Promise<Sums> =>
+  standingIn(target, await untilAnswered(target, () => askStanding(target)))
+
 /** The same by a single question; undefined where it is not answered. */
-export const standingNow = async ({ client, site, source }: Target): Promise<Sums | undefined> => {
+export const standingNow = async (target: Target): Promise<Sums | undefined> => {
   try {
-    const { imports } = readReply(client.where, await client.send('GET', importPath(site, { source }), {})) as { imports: Sums[] }
-    return imports[0] ?? nothingYet
+    return standingIn(target, await askStanding(target))
   } catch {
     return undefined // it only makes a report more exact
   }
