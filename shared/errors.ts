@@ -120,6 +120,8 @@ export type ErrorCode = keyof typeof catalogue
 
 export class FootfallError extends Error {
   readonly code: ErrorCode
+  /** What the message says beyond the catalogue's sentence. */
+  readonly detail: string | undefined
   readonly retryable: boolean
   readonly status: number
   readonly hint: string
@@ -130,6 +132,7 @@ export class FootfallError extends Error {
     super(options.detail ? `${entry.error} ${options.detail}` : entry.error, { cause: options.cause })
     this.name = 'FootfallError'
     this.code = code
+    this.detail = options.detail
     this.status = entry.status
     this.hint = options.hint ?? entry.hint
     this.retryable = entry.retryable ?? false

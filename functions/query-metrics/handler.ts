@@ -125,7 +125,7 @@ const queryReply = async (ports: Shared, request: Request, seen: Seen): Promise<
   const access = await accessOf(ports, request)
   const body = parseBody(request)
   const site = await visibleSite(ports, access, siteOf(body), seen)
-  const query = parseQuery(body)
+  const query = parseQuery(body, site)
   return await ports.turns(access.hash, request.signal, () => answerReply(ports, request, site, query))
 }
 

@@ -9,6 +9,14 @@ const asText: Reader = (text) => text
 /** What is no number is sent as it is, and refused with the server's sentence. */
 const asNumber: Reader = (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : text)
 
+const asJson: Reader = (text, name) => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new UsageError(`--${name} is no JSON.`, 'docs/goals.md has examples; on a shell put the value in single quotes.')
+  }
+}
+
 const words: Record<string, boolean> = { yes: true, true: true, on: true, no: false, false: false, off: false }
 const asFlag: Reader = (text, name) => {
   const flag = Object.hasOwn(words, text) ? words[text] : undefined
@@ -58,6 +66,20 @@ const options: Readonly<Record<string, SiteOption>> = {
   'exclude-paths': list('PATH', ['exclude', 'paths'], 'hits on these pages are flagged; a * at the end stands for the rest'),
   'exclude-countries': list('CODE', ['exclude', 'countries'], 'hits from there are flagged'),
   'exclude-addresses': list('CIDR', ['exclude', 'addresses'], 'hits from there are flagged'),
+  goals: {
+    type: 'string',
+    value: 'JSON',
+    help: `what visitors should do, as [{"name":"Signup","event":"signup"},…]; replaces the list, '[]' empties it`,
+    read: asJson,
+    field: ['goals'],
+  },
+  segments: {
+    type: 'string',
+    value: 'JSON',
+    help: `saved filters, as [{"name":"Germany","filters":[["is","visit:country",["DE"]]]},…]; replaces the list`,
+    read: asJson,
+    field: ['segments'],
+  },
   origins: list('URL', ['origins'], 'origins whose pages may ask the API with a key'),
 }
 

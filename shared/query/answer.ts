@@ -1,14 +1,15 @@
 import type { SiteConfig } from '../site/config.ts'
 import { type Calendar, calendarOf } from '../site/zone.ts'
-import { type Buckets, bucketsOf } from './buckets.ts'
+import { type Buckets, bucketsOf, isTimeDimension } from './buckets.ts'
 import { compareRange, isoRange, type Range, resolveRange } from './dates.ts'
-import { compileFilters, createWork, doneFilters } from './filters.ts'
-import { type Adder, columnsOf, createDonePass, createFold, type Folded } from './fold.ts'
+import { compileFilters, createWork, doneFilters, type Filter } from './filters.ts'
+import { type Adder, columnsOf, createDonePass, createFold, type Fold, type Folded } from './fold.ts'
 import { queryLimits } from './limits.ts'
 import { type Columns, columnOf, type Visit } from './merge.ts'
 import { emptyGroup, type MetricValue, metricValue, needsOf } from './metrics.ts'
+import type { MetricName } from './names.ts'
 import { endless, type Room } from './room.ts'
-import { changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
+import { askedDimensions, changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
 import { type Query, queryJson, timeDimensionOf } from './schema.ts'
 
 /** From a query to its answer: folds the range, and the range it is compared with, and writes rows and meta. */
@@ -80,33 +81,69 @@ const foldAll = async (asked: Asked, { range, buckets }: Period, keep: ReadonlyS
   const { query, site, room = endless } = asked
   const work = createWork()
   const needs = needsOf(query.metrics)
-  const columns = columnsOf(query.dimensions, query.filters, needs)
+  const columns = columnsOf(query.dimensions, filtersOf(query), needs)
   const { bots } = query.include
   const done = createDonePass(query.filters, columns, bots, work, room)
-  if (doneFilters(query.filters).length > 0) await addAll(asked, range, columns, done.add)
+  const dones = doneFilters(query.filters)
+  if (dones.length > 0) await addAll(asked, range, columns, [done.add])
+  const compile = (filters: readonly Filter[]) => {
+    const visitors = doneFilters(filters).map((filter) => done.visitors[dones.indexOf(filter)]!)
+    return compileFilters(filters, columnOf(columns), visitors, work)
+  }
+  const shared = { columns, buckets, range, bots, bounce: site.bounce, work, room, mostGroups: queryLimits.allGroups }
   const fold = createFold({
+    ...shared,
     dimensions: query.dimensions,
-    columns,
-    test: compileFilters(query.filters, columnOf(columns), done.visitors, work),
-    buckets,
-    range,
+    test: compile(query.filters),
+    goals: query.goals.map(({ name, filter, scroll }) => ({ name, test: compile([filter]), scroll })),
+    updates: query.updates && compile([query.updates]),
     needs,
-    bots,
-    bounce: site.bounce,
     keep,
-    work,
-    room,
-    mostGroups: queryLimits.allGroups,
   })
-  await addAll(asked, range, columns, fold.add)
-  return fold.done()
+  const { asked: who } = query
+  /** Of those who could have met the goals only visitors are counted. */
+  const askedFold = (dimensions: readonly string[]): Fold | undefined =>
+    who &&
+    createFold({
+      ...shared,
+      dimensions,
+      test: compile(who.filters),
+      updates: who.updates && compile([who.updates]),
+      buckets: dimensions.some(isTimeDimension) ? buckets : undefined,
+      needs: needsOf(['visitors']),
+      keep: undefined,
+    })
+  const groups = askedDimensions(query.dimensions)
+  const all = query.metrics.includes('conversion_rate') ? askedFold(groups.all) : undefined
+  const within = query.metrics.includes('group_conversion_rate') ? askedFold(groups.within) : undefined
+  const folds = [fold, all, within].filter((one) => one !== undefined)
+  await addAll(
+    asked,
+    range,
+    columns,
+    folds.map(({ add }) => add),
+  )
+  return { ...fold.done(), ...(who ? { asked: { all: visitorsOf(all), within: visitorsOf(within) } } : {}) }
 }
 
-const addAll = async (asked: Asked, range: Range, columns: Columns, add: Adder): Promise<void> => {
+/** All filters that a query asks. */
+const filtersOf = ({ filters, goals, updates, asked }: Query): Filter[] => [
+  ...filters,
+  ...goals.map(({ filter }) => filter),
+  ...(updates ? [updates] : []),
+  ...(asked?.updates ? [asked.updates] : []),
+]
+
+const visitorsOf = (fold: Fold | undefined): ReadonlyMap<string, number> =>
+  new Map(fold ? [...fold.done().groups].map(([key, { visitors }]) => [key, visitors?.size ?? 0]) : [])
+
+const addAll = async (asked: Asked, range: Range, columns: Columns, adders: readonly Adder[]): Promise<void> => {
   for await (const visits of asked.scan(range, columns)) {
     for (const visit of visits) {
-      const steps = add(visit)
-      while (!steps.next().done) await asked.pause()
+      for (const add of adders) {
+        const steps = add(visit)
+        while (!steps.next().done) await asked.pause()
+      }
     }
     await asked.pause()
   }
@@ -115,6 +152,7 @@ const addAll = async (asked: Asked, range: Range, columns: Columns, add: Adder):
 const tableOf = (asked: Asked, period: Period, folded: Folded, calendar: Calendar): Table => {
   const finish = {
     metrics: asked.query.metrics,
+    dimensions: asked.query.dimensions,
     buckets: period.buckets,
     range: period.range,
     cookieless: asked.site.identity === 'cookieless',
@@ -217,11 +255,13 @@ const severalCurrencies: Warning = {
   warning: 'Revenue came in several currencies; such rows list one amount for each.',
 }
 
+const sumsOfDays: readonly MetricName[] = ['visitors', 'percentage', 'conversion_rate', 'group_conversion_rate']
+
 const warningsOf = ({ query, site }: Asked, main: Table, all: readonly AnswerRow[], calendar: Calendar): Record<string, Warning> => {
   const warnings: Record<string, Warning> = {}
   const severalDays = calendar.dayAt(main.range.from).day !== calendar.dayAt(main.range.to - 1).day
   for (const [i, metric] of query.metrics.entries()) {
-    if (site.identity === 'cookieless' && severalDays && (metric === 'visitors' || metric === 'percentage')) warnings[metric] = perDay
+    if (site.identity === 'cookieless' && severalDays && sumsOfDays.includes(metric)) warnings[metric] = perDay
     if (site.identity === 'cookieless' && metric === 'new_visitors') warnings[metric] = noCookies
     if (all.some(({ metrics }) => Array.isArray(metrics[i]))) warnings[metric] = severalCurrencies
   }

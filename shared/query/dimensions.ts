@@ -5,7 +5,7 @@ import type { Session } from '../visit/event.ts'
 import { isTimeDimension, wallHour } from './buckets.ts'
 import { weekday } from './dates.ts'
 import { queryLimits } from './limits.ts'
-import { badQuery, laterNames, notSet, notYet, unknownName } from './names.ts'
+import { badQuery, notSet, unknownName } from './names.ts'
 
 /**
  * What a dimension reads. `visit:` belongs to the visit (as it stands at its newest row, the whole visit also where it reaches
@@ -72,6 +72,7 @@ const propReader =
 /** Names for lists and near names; props are known by their prefix. */
 export const dimensionNames: readonly string[] = [
   ...hitReaders.keys(),
+  'event:goal',
   ...visitReaders.keys(),
   'time',
   'time:minute',
@@ -91,14 +92,14 @@ export const hitReader = (name: string): HitReader => hitReaders.get(name) ?? pr
 
 const isProp = (name: string): boolean => name.startsWith(propPrefix) && name.length > propPrefix.length
 
-/** Throws unless a dimension of that name exists (`bad-query` with near names; `not-yet` for goals). */
+/** Throws `bad-query` with near names unless a dimension of that name exists. */
 export const checkDimension = (field: string, name: string, use: 'group' | 'filter'): void => {
-  if (laterNames.includes(name)) throw notYet(field, name)
   if (isProp(name)) {
     if (name.length - propPrefix.length > queryLimits.propKeyLength)
       throw badQuery(field, `a prop key has at most ${queryLimits.propKeyLength} characters`)
     return
   }
-  if (!dimensionNames.includes(name)) throw unknownName(field, 'dimension', name, [...dimensionNames, `${propPrefix}KEY`])
+  if (!dimensionNames.includes(name))
+    throw unknownName(field, 'dimension', name, [...dimensionNames, ...(use === 'filter' ? ['segment'] : []), `${propPrefix}KEY`])
   if (use === 'filter' && isTimeDimension(name)) throw badQuery(field, `"${name}" cannot be filtered; set date_range instead`)
 }

@@ -1,14 +1,16 @@
 import { RE2JS } from 're2js'
+import type { Goal, Segment } from '../site/config.ts'
 import { checkDimension, isHitDimension } from './dimensions.ts'
+import { goalFilter, updatesAsked } from './goals.ts'
 import { queryLimits } from './limits.ts'
-import { badQuery, notYet, unknownName } from './names.ts'
+import { badQuery, unknownName } from './names.ts'
 
 /**
  * Filters: from the JSON of a query to a tree, and from the tree to a predicate over one hit and its visit. The whole tree is
  * asked of each hit, so event leaves under one `and` hold for the same hit; a visit counts when one of its hits passes.
  */
 
-type Leaf = {
+export type Leaf = {
   kind: 'leaf'
   op: 'is' | 'contains' | 'matches'
   negate: boolean
@@ -20,14 +22,19 @@ type Leaf = {
 }
 export type Filter =
   | Leaf
-  | { kind: 'and' | 'or'; of: Filter[] }
-  | { kind: 'not'; of: Filter }
-  /** The visitor (hash of the hit's day) has a hit in the range that passes `of`. */
-  | { kind: 'done'; negate: boolean; of: Filter }
+  /** An engagement update that reports at least this depth, per cent. */
+  | { kind: 'scroll'; atLeast: number }
+  | { kind: 'and' | 'or'; of: Filter[]; said?: Said }
+  | { kind: 'not'; of: Filter; said?: Said }
+  /** The visitor (hash of the hit's day) has a hit in the range that passes `of`. Of engagement updates only those that pass `updates` count. */
+  | { kind: 'done'; negate: boolean; of: Filter; updates: Filter | undefined }
+
+/** A condition on goals or segments is expanded when it is read. What stands in the query instead, and the goals that a condition on goals names. */
+type Said = { json: unknown[]; goals?: readonly Goal[] }
 
 /** What a predicate reads: values of the columns that the query needs, and the visitor. */
 type Valued = { v: readonly string[] }
-export type Test = (visit: Valued, hit: Valued & { vis: string }) => boolean
+export type Test = (visit: Valued, hit: Valued & { vis: string; sd?: number | undefined }) => boolean
 /** What filters have looked at since somebody last asked; who works through many hits lets others run by it. */
 export type Work = {
   spent: number
@@ -42,15 +49,21 @@ export type ColumnOf = (dimension: string) => number
 const leafOps = ['is', 'is_not', 'contains', 'contains_not', 'matches', 'matches_not']
 const operators = [...leafOps, 'and', 'or', 'not', 'has_done', 'has_not_done']
 
-type Budget = { leaves: number; values: number; program: number }
-type Place = { field: string; depth: number; inDone: boolean }
+/** What names in filters stand for: a site's settings. */
+export type Settings = { goals?: readonly Goal[] | undefined; segments?: readonly Segment[] | undefined }
+
+type Budget = { leaves: number; values: number; program: number; settings: Settings }
+type Place = { field: string; depth: number; inDone: boolean; inSegment: boolean }
 
 const inside = (place: Place, index: string): Place => ({ ...place, field: `${place.field}${index}`, depth: place.depth + 1 })
 
 /** The tree behind `filters`: a list under one `and`. Throws `bad-query` with the place of what is wrong. */
-export const parseFilters = (filters: readonly unknown[]): Filter[] => {
-  const budget: Budget = { leaves: 0, values: 0, program: 0 }
-  return filters.map((filter, i) => parseFilter(filter, { field: `filters[${i}]`, depth: 1, inDone: false }, budget))
+export const parseFilters = (
+  filters: readonly unknown[],
+  { field = 'filters', inSegment = false, ...settings }: Settings & { field?: string; inSegment?: boolean } = {},
+): Filter[] => {
+  const budget: Budget = { leaves: 0, values: 0, program: 0, settings }
+  return filters.map((filter, i) => parseFilter(filter, { field: `${field}[${i}]`, depth: 1, inDone: false, inSegment }, budget))
 }
 
 const parseFilter = (json: unknown, place: Place, budget: Budget): Filter => {
@@ -62,7 +75,8 @@ const parseFilter = (json: unknown, place: Place, budget: Budget): Filter => {
   if (op === 'not') return { kind: 'not', of: parseOne(json, place, budget) }
   if (op === 'has_done' || op === 'has_not_done') {
     if (place.inDone) throw badQuery(place.field, `"${op}" cannot be nested`)
-    return { kind: 'done', negate: op === 'has_not_done', of: parseOne(json, { ...place, inDone: true }, budget) }
+    const of = parseOne(json, { ...place, inDone: true }, budget)
+    return { kind: 'done', negate: op === 'has_not_done', of, updates: updatesAsked([of]) }
   }
   if (!leafOps.includes(op)) throw unknownName(`${place.field}[0]`, 'operator', op, operators)
   return parseLeaf(op, json, place, budget)
@@ -80,12 +94,12 @@ const parseOne = (json: unknown[], place: Place, budget: Budget): Filter => {
   return parseFilter(json[1], inside(place, '[1]'), budget)
 }
 
-const parseLeaf = (op: string, json: unknown[], place: Place, budget: Budget): Leaf => {
+const parseLeaf = (op: string, json: unknown[], place: Place, budget: Budget): Filter => {
   if (++budget.leaves > queryLimits.filterLeaves) throw badQuery(place.field, `at most ${queryLimits.filterLeaves} conditions`)
   const [, dimension, values, modifiers] = json
   if (json.length < 3 || json.length > 4 || typeof dimension !== 'string')
     throw badQuery(place.field, `expected ["${op}", dimension, [values], {"case_sensitive":false}?]`)
-  if (dimension === 'segment') throw notYet(`${place.field}[1]`, dimension)
+  if (dimension === 'segment') return parseSegments(op, json, place, budget)
   checkDimension(`${place.field}[1]`, dimension, 'filter')
   if (place.inDone && !isHitDimension(dimension))
     throw badQuery(`${place.field}[1]`, `has_done and has_not_done take "event:" dimensions, not "${dimension}"`)
@@ -103,7 +117,51 @@ const parseLeaf = (op: string, json: unknown[], place: Place, budget: Budget): L
   if (budget.values > queryLimits.values)
     throw badQuery(`${place.field}[2]`, `at most ${queryLimits.values} values in all conditions together`)
   if (base === 'matches') leaf.patterns = leaf.values.map((value, i) => compilePattern(value, `${place.field}[2][${i}]`, budget))
-  return leaf
+  return dimension === 'event:goal' ? goalsOf(leaf, `${place.field}[2]`, budget.settings) : leaf
+}
+
+/** Throws unless each of the values names one of what the site has. */
+const checkNames = (kind: 'goal' | 'segment', values: readonly string[], known: readonly string[], field: string, fold = same): void => {
+  const names = new Set(known.map(fold))
+  const unknown = values.findIndex((value) => !names.has(fold(value)))
+  if (unknown < 0) return
+  const at = `${field}[${unknown}]`
+  if (known.length === 0) throw badQuery(at, `the site has no ${kind}s; add them to its settings (\`footfall site set --${kind}s\`)`)
+  throw unknownName(at, kind, values[unknown]!, known)
+}
+const same = (text: string): string => text
+
+/** What passes one of the names passes: the hit meets one of the goals that are called so. */
+const goalsOf = (leaf: Leaf, field: string, { goals = [] }: Settings): Filter => {
+  const names = goals.map(({ name }) => name)
+  if (leaf.op === 'is') checkNames('goal', leaf.values, names, field, leaf.caseSensitive ? same : (name) => name.toLowerCase())
+  const passes = valueTest(leaf, createWork())
+  const named = goals.filter(({ name }) => passes(name))
+  const said: Said = { json: filterJson(leaf), goals: named }
+  const any: Filter = { kind: 'or', of: named.map(goalFilter), said }
+  return leaf.negate ? { kind: 'not', of: any, said } : any
+}
+
+/** One of the segments: all filters of it. They count towards the limits as if they stood here. */
+const parseSegments = (op: string, json: unknown[], place: Place, budget: Budget): Filter => {
+  if (op !== 'is' && op !== 'is_not') throw badQuery(`${place.field}[0]`, '"segment" takes "is" and "is_not"')
+  if (place.inSegment) throw badQuery(`${place.field}[1]`, 'a segment cannot stand in a segment')
+  if (json.length > 3) throw badQuery(`${place.field}[3]`, '"segment" takes no modifier')
+  const { segments = [] } = budget.settings
+  const values = parseValues(json[2], `${place.field}[2]`)
+  const known = segments.map(({ name }) => name)
+  checkNames('segment', values, known, `${place.field}[2]`)
+  const parts = values.map((value): Filter => {
+    const { name, filters } = segments[known.indexOf(value)]!
+    const at: Place = { ...place, depth: place.depth + 1, inSegment: true }
+    const of = filters.map((filter, i) =>
+      parseFilter(filter, { ...at, field: `${place.field}: segment ${JSON.stringify(name)}[${i}]` }, budget),
+    )
+    return { kind: 'and', of }
+  })
+  const said: Said = { json: [op, 'segment', values] }
+  const any: Filter = { kind: 'or', of: parts, said }
+  return op === 'is' ? any : { kind: 'not', of: any, said }
 }
 
 const parseValues = (values: unknown, field: string): string[] => {
@@ -154,6 +212,8 @@ export const filterJson = (filter: Filter): unknown[] => {
     const leaf: unknown[] = [op, filter.dimension, filter.values]
     return filter.caseSensitive ? leaf : [...leaf, { case_sensitive: false }]
   }
+  if (filter.kind === 'scroll') return ['scroll', filter.atLeast] // stands in goals only, which are echoed by name
+  if (filter.kind !== 'done' && filter.said) return filter.said.json
   if (filter.kind === 'not') return ['not', filterJson(filter.of)]
   if (filter.kind === 'done') return [filter.negate ? 'has_not_done' : 'has_done', filterJson(filter.of)]
   return [filter.kind, filter.of.map(filterJson)]
@@ -163,13 +223,14 @@ export const filterJson = (filter: Filter): unknown[] => {
 export const filterDimensions = (filters: readonly Filter[]): string[] =>
   filters.flatMap((filter) => {
     if (filter.kind === 'leaf') return [filter.dimension]
+    if (filter.kind === 'scroll') return []
     return filterDimensions(Array.isArray(filter.of) ? filter.of : [filter.of])
   })
 
 /** Every `has_done` and `has_not_done`, in the order in which `compileFilters` takes their visitors. */
 export const doneFilters = (filters: readonly Filter[]): (Filter & { kind: 'done' })[] =>
   filters.flatMap((filter) => {
-    if (filter.kind === 'leaf') return []
+    if (filter.kind === 'leaf' || filter.kind === 'scroll') return []
     if (filter.kind === 'done') return [filter]
     return doneFilters(Array.isArray(filter.of) ? filter.of : [filter.of])
   })
@@ -186,6 +247,8 @@ export const compileFilters = (
     switch (filter.kind) {
       case 'leaf':
         return leafTest(filter, columnOf(filter.dimension), work)
+      case 'scroll':
+        return (_visit, { sd = 0 }) => sd >= filter.atLeast
       case 'not': {
         const test = compile(filter.of)
         return (visit, hit) => !test(visit, hit)

@@ -15,6 +15,10 @@ type FoldPlan = {
   dimensions: readonly string[]
   columns: Columns
   test: Test
+  /** Rows of `event:goal`, where it is a dimension. */
+  goals?: readonly { name: string; test: Test; scroll: boolean }[]
+  /** Engagement updates that count without that dimension; absent = none. */
+  updates?: Test | undefined
   buckets: Buckets | undefined
   range: { from: number; to: number }
   needs: Needs
@@ -35,14 +39,19 @@ export type Folded = {
   allVisitors: number
   /** First day (YYYYMMDD) of visitors who were new on a day that the range touches. */
   firstDays: Map<string, number[]>
+  /** How many visitors were asked for goals: by time bucket, and by all dimension values but the goal (`keyAmong`). */
+  asked?: { all: ReadonlyMap<string, number>; within: ReadonlyMap<string, number> }
 }
+
+/** It reads no column: its rows have filters of their own. */
+export const goalDimension = 'event:goal'
 
 /** Columns that dimensions and filters read. */
 export const columnsOf = (dimensions: readonly string[], filters: readonly Filter[], needs: Needs): Columns => {
   const names = [...new Set([...dimensions, ...filterDimensions(filters)])]
   return {
     visit: names.filter((name) => name.startsWith('visit:')),
-    hit: names.filter((name) => name.startsWith('event:')),
+    hit: names.filter((name) => name.startsWith('event:') && name !== goalDimension),
     paths: needs.pagePairs || needs.scroll || needs.exits,
   }
 }
@@ -53,17 +62,24 @@ export const keyOf = (values: readonly string[]): string => {
   return values.length === 0 ? '' : `${values.map(({ length }) => length).join(' ')} ${values.join('')}`
 }
 
+/** The key that a group has among groups of only some of its dimensions. */
+export const keyAmong = (
+  { values, bucket }: Pick<Group, 'values' | 'bucket'>,
+  dimensions: readonly string[],
+  some: readonly string[],
+): string => keyOf(some.map((name) => (isTimeDimension(name) ? String(bucket) : values[dimensions.indexOf(name)]!)))
+
 type ValueReader = (visit: Visit, hit: Hit) => string
 
 const readerOf = (dimension: string, column: ColumnOf): ValueReader | undefined => {
-  if (isTimeDimension(dimension)) return undefined
+  if (isTimeDimension(dimension) || dimension === goalDimension) return undefined
   const index = column(dimension)
   return dimension.startsWith('event:') ? (_visit, hit) => hit.v[index]! : (visit) => visit.v[index]!
 }
 
 /** Takes a visit in steps: between two of them others may run. */
 export type Adder = (visit: Visit) => Iterator<void, void>
-type Fold = { add: Adder; done(): Folded }
+export type Fold = { add: Adder; done(): Folded }
 
 export const createFold = (plan: FoldPlan): Fold => {
   const { needs, buckets, range, test, work, room } = plan
@@ -73,7 +89,12 @@ export const createFold = (plan: FoldPlan): Fold => {
   const allVisitors = new Set<string>()
   const firstDays = new Map<string, number[]>()
   const readers = plan.dimensions.map((dimension) => readerOf(dimension, columnOf(plan.columns)))
-  const timeAt = readers.indexOf(undefined)
+  const timeAt = plan.dimensions.findIndex(isTimeDimension)
+  const goalAt = plan.dimensions.indexOf(goalDimension)
+  /** Without the dimension there is one row for all, in which updates count as the filters have it. */
+  const goalRows = goalAt < 0 ? undefined : (plan.goals ?? [])
+  const readsUpdates = needs.pagePairs || needs.scroll
+  const countsUpdates = goalRows ? goalRows.some(({ scroll }) => scroll) : plan.updates !== undefined
   let serial = 0
 
   /** The group of some values; the value of the time dimension is the bucket's. */
@@ -101,23 +122,27 @@ export const createFold = (plan: FoldPlan): Fold => {
     return tail
   }
 
-  const hitGroup = (visit: Visit, hit: Hit): Group =>
-    groupOf(
-      readers.map((read) => (read ? read(visit, hit) : '')),
-      buckets ? buckets.at(hit.t) : -1,
-    )
+  const hitGroup = (visit: Visit, hit: Hit, goal: string): Group => {
+    const values = readers.map((read) => (read ? read(visit, hit) : ''))
+    if (goalAt >= 0) values[goalAt] = goal
+    return groupOf(values, buckets ? buckets.at(hit.t) : -1)
+  }
 
-  const countHit = (group: Group, hit: Hit, touched: Group[]): void => {
+  /** The visit and its visitor, in a group and in the whole answer. */
+  const countVisit = (group: Group, hit: Hit, touched: Group[]): void => {
     if (group.lastVisit !== serial) {
       group.lastVisit = serial
       group.visits++
       touched.push(group)
     }
+    if (group.visitors) addTo(group.visitors, hit.vis, room)
+    if (needs.visitors) addTo(allVisitors, hit.vis, room)
+  }
+
+  const countHit = (group: Group, hit: Hit): void => {
     group.events++
     if (hit.kind === pageview) group.pageviews++
-    if (group.visitors) addTo(group.visitors, hit.vis, room)
     if (group.pagePairs && hit.path !== undefined) addTo(group.pagePairs, `${hit.vis} ${hit.path}`, room, true)
-    if (needs.visitors) addTo(allVisitors, hit.vis, room)
     if (needs.revenue && hit.rev) addRevenue(group, hit.rev, room)
   }
 
@@ -146,18 +171,36 @@ export const createFold = (plan: FoldPlan): Fold => {
     const touched: Group[] = []
     const depths: Depths = new Map()
     const exit = needs.exits ? visit.hits.findLast((hit) => isExit(visit, hit)) : undefined
-    for (const hit of visit.hits) {
-      if (isDue(work)) yield
-      if (hit.kind === engagement && !needs.pagePairs && !needs.scroll) continue
-      if (!test(visit, hit)) continue
-      const group = hitGroup(visit, hit)
+    const put = (hit: Hit, group: Group, counts: boolean): void => {
+      if (counts) countVisit(group, hit, touched)
       if (hit.kind === engagement) {
         if (hit.path !== undefined) group.foregroundMs += hit.fg
         noteDepth(depths, group, hit)
+        return
+      }
+      countHit(group, hit)
+      if (hit === exit) group.exits++
+    }
+    for (const hit of visit.hits) {
+      if (isDue(work)) yield
+      const isUpdate = hit.kind === engagement
+      if (isUpdate && !readsUpdates && !countsUpdates) continue
+      if (!test(visit, hit)) continue
+      if (!goalRows) {
+        put(hit, hitGroup(visit, hit, ''), !isUpdate || plan.updates?.(visit, hit) === true)
         continue
       }
-      countHit(group, hit, touched)
-      if (hit === exit) group.exits++
+      if (needs.visitors && !isUpdate) addTo(allVisitors, hit.vis, room)
+      let tail: Group | undefined
+      for (const goal of goalRows) {
+        if (isUpdate ? !goal.scroll && !readsUpdates : goal.scroll) continue
+        if (!goal.test(visit, hit)) continue
+        const group = hitGroup(visit, hit, goal.name)
+        // Of several goals beyond the limit of groups there is one tail: the hit is in it once.
+        if (group.tail && tail === group) continue
+        if (group.tail) tail = group
+        put(hit, group, !isUpdate || goal.scroll)
+      }
     }
     addDepths(depths)
     if (needs.started && visit.start >= range.from && visit.start < range.to) countStart(visit, touched)
@@ -227,14 +270,21 @@ export const createDonePass = (
   work: Work,
   room: Room,
 ): { add: Adder; visitors: Set<string>[] } => {
-  const tests = doneFilters(filters).map(({ of }) => compileFilters([of], columnOf(columns), [], work))
+  const dones = doneFilters(filters)
+  const tests = dones.map(({ of }) => compileFilters([of], columnOf(columns), [], work))
+  const updates = dones.map((done) => done.updates && compileFilters([done.updates], columnOf(columns), [], work))
+  const countsUpdates = updates.some((test) => test !== undefined)
   const visitors = tests.map(() => new Set<string>())
   function* add(visit: Visit): Generator<void, void> {
     if (visit.flagged && !bots) return
     for (const hit of visit.hits) {
       if (isDue(work)) yield
-      if (hit.kind === engagement) continue
-      for (const [i, test] of tests.entries()) if (test(visit, hit)) addTo(visitors[i]!, hit.vis, room)
+      const isUpdate = hit.kind === engagement
+      if (isUpdate && !countsUpdates) continue
+      for (const [i, test] of tests.entries()) {
+        if (isUpdate && !updates[i]?.(visit, hit)) continue
+        if (test(visit, hit)) addTo(visitors[i]!, hit.vis, room)
+      }
     }
   }
   return { add, visitors }

@@ -19,6 +19,14 @@ import type { MetricName } from './names.ts'
  *   exit_rate         exits / pageviews; an exit is the pageview that is its visit's last, so it is counted where it happened
  *                     and the rate stays within 0–100
  *   total_revenue, average_revenue   sum, and sum per hit that carries revenue, per currency
+ *   conversion_rate   visitors / visitors of the same question (in a row with a time bucket: of the bucket) without what it says about
+ *                     goals, be it the dimension or filters
+ *   group_conversion_rate   the same, of those who have the row's other dimension values too; null in `(other)`
+ *
+ * `event:goal`: a hit (an update as the pageview that it belongs to) lies in the row of each goal that it meets, and in none when it meets none. A goal of scroll depth is met by
+ * engagement updates. Such an update, where it matches, counts in the row of that goal (without the dimension: where a filter names
+ * the goal) like a counted hit for visitors and visits and all that is made of them, also for the rates above; never for pageviews
+ * and events.
  *
  * Of visits that *start* in the range and have at least one matching counted hit (in a row with a time bucket: that start in the
  * bucket; other dimension values are those of their matching hits). Length, pages and foreground time are the whole visit's, also
@@ -61,8 +69,11 @@ export type Group = {
 
 export type MetricValue = number | null | Money | Money[]
 
-/** What lies beside a group: the whole answer's visitors, and whether a visitor is new in it (undefined: not known at all). */
-export type Beside = { allVisitors: number; isNew: ((vis: string) => boolean) | undefined }
+/**
+ * What lies beside a group: the whole answer's visitors, and whether a visitor is new in it (undefined: not known at all); who was asked
+ * for its goals, in all and with its other values.
+ */
+export type Beside = { allVisitors: number; isNew: ((vis: string) => boolean) | undefined; asked?: { all: number; within: number } }
 
 export type Needs = {
   visitors: boolean
@@ -78,7 +89,7 @@ export type Needs = {
 export const needsOf = (metrics: readonly MetricName[]): Needs => {
   const any = (...names: MetricName[]) => names.some((name) => metrics.includes(name))
   return {
-    visitors: any('visitors', 'percentage', 'new_visitors'),
+    visitors: any('visitors', 'percentage', 'new_visitors', 'conversion_rate', 'group_conversion_rate'),
     pagePairs: any('time_on_page'),
     scroll: any('scroll_depth'),
     exits: any('exit_rate'),
@@ -137,6 +148,8 @@ const finish: Record<MetricName, (group: Group, beside: Beside) => MetricValue> 
   new_visitors: newVisitors,
   exit_rate: (g) => perCent(g.exits, g.pageviews),
   percentage: (g, { allVisitors }) => perCent(g.visitors?.size ?? 0, allVisitors),
+  conversion_rate: (g, { asked }) => perCent(g.visitors?.size ?? 0, asked?.all ?? 0),
+  group_conversion_rate: (g, { asked }) => perCent(g.visitors?.size ?? 0, asked?.within ?? 0),
 }
 
 /** The value of a metric, computed from a group's sums, in the units of the answer. */

@@ -20,11 +20,10 @@ export const metricNames = [
   'new_visitors',
   'exit_rate',
   'percentage',
+  'conversion_rate',
+  'group_conversion_rate',
 ] as const
 export type MetricName = (typeof metricNames)[number]
-
-/** Known, but built with goals and saved segments. */
-export const laterNames: readonly string[] = ['event:goal', 'conversion_rate', 'group_conversion_rate', 'segment']
 
 /** The value of a dimension that a hit or visit does not have. It is an ordinary value, in filters too. */
 export const notSet = '(not set)'
@@ -35,15 +34,13 @@ export const other = '(other)'
 export const badQuery = (field: string, expected: string): FootfallError =>
   new FootfallError('bad-query', { detail: `${field}: ${expected}` })
 
-/** A 400 for what a later version brings. */
-export const notYet = (field: string, name: string): FootfallError => new FootfallError('not-yet', { detail: `${field}: "${name}".` })
-
 const bare = (name: string): string => name.slice(name.lastIndexOf(':') + 1)
 
 /** Up to three known names near a wrong one: few typing errors away, or the same behind another prefix. */
 export const nearNames = (wrong: string, known: readonly string[]): string[] => {
   const text = wrong.slice(0, 60).toLowerCase()
-  const far = (name: string): number => {
+  const far = (known: string): number => {
+    const name = known.toLowerCase()
     const whole = editDistance(text, name)
     const tail = editDistance(bare(text), bare(name)) + 0.5
     const inside = bare(text).length > 2 && name.includes(bare(text)) ? 1.5 : 99
@@ -57,10 +54,14 @@ export const nearNames = (wrong: string, known: readonly string[]): string[] => 
     .map(({ name }) => name)
 }
 
+/** All names of ours; of those that a site has given, enough. */
+const mostListed = 60
+
 /** The refusal of an unknown name, with near ones, or all where none is near. */
 export const unknownName = (field: string, kind: string, wrong: string, known: readonly string[]): FootfallError => {
   const near = nearNames(wrong, known)
-  const hint = near.length > 0 ? `Near: ${near.join(', ')}.` : `Known: ${known.join(', ')}.`
+  const more = known.length > mostListed ? ` and ${known.length - mostListed} more` : ''
+  const hint = near.length > 0 ? `Near: ${near.join(', ')}.` : `Known: ${known.slice(0, mostListed).join(', ')}${more}.`
   return badQuery(field, `there is no ${kind} "${wrong.slice(0, 100)}". ${hint}`)
 }
 

@@ -1,6 +1,6 @@
 import { type Buckets, isTimeDimension } from './buckets.ts'
 import type { Range } from './dates.ts'
-import type { Folded } from './fold.ts'
+import { type Folded, goalDimension, keyAmong } from './fold.ts'
 import { type Beside, type Group, type MetricValue, metricValue } from './metrics.ts'
 import type { Money } from './money.ts'
 import { byCodePoint, type MetricName } from './names.ts'
@@ -12,7 +12,14 @@ import type { Direction } from './schema.ts'
 export type Row = { key: string; values: readonly string[]; bucket: number; tail: boolean; metrics: MetricValue[] }
 type Order = readonly [string, Direction][]
 
-type Finish = { metrics: readonly MetricName[]; buckets: Buckets | undefined; range: Range; cookieless: boolean; dayAt(t: number): number }
+type Finish = {
+  metrics: readonly MetricName[]
+  dimensions: readonly string[]
+  buckets: Buckets | undefined
+  range: Range
+  cookieless: boolean
+  dayAt(t: number): number
+}
 
 /** The rows of a folded range, in no order. */
 export const rowsOf = (folded: Folded, finish: Finish): Row[] => {
@@ -22,7 +29,11 @@ export const rowsOf = (folded: Folded, finish: Finish): Row[] => {
     const isNew = (vis: string) => {
       return folded.firstDays.get(vis)?.some((day) => day >= first && day <= last) ?? false
     }
-    return { allVisitors: folded.allVisitors, isNew: finish.cookieless ? undefined : isNew }
+    return {
+      allVisitors: folded.allVisitors,
+      isNew: finish.cookieless ? undefined : isNew,
+      ...askedBeside(folded, group, finish.dimensions),
+    }
   }
   const row = (key: string, group: Group): Row => {
     const around = beside(group)
@@ -31,6 +42,20 @@ export const rowsOf = (folded: Folded, finish: Finish): Row[] => {
   }
   return [...[...folded.groups].map(([key, group]) => row(key, group)), ...folded.tails.map((group) => row('', group))]
 }
+
+const askedBeside = ({ asked }: Folded, group: Group, dimensions: readonly string[]): Pick<Beside, 'asked'> => {
+  if (!asked) return {}
+  const all = asked.all.get(keyAmong(group, dimensions, askedDimensions(dimensions).all)) ?? 0
+  // A tail's values are those of many groups, some of which may stand for themselves beside another goal.
+  const within = group.tail ? 0 : (asked.within.get(keyAmong(group, dimensions, askedDimensions(dimensions).within)) ?? 0)
+  return { asked: { all, within } }
+}
+
+/** What those who are asked for goals are grouped by. */
+export const askedDimensions = (dimensions: readonly string[]): { all: string[]; within: string[] } => ({
+  all: dimensions.filter(isTimeDimension),
+  within: dimensions.filter((name) => name !== goalDimension),
+})
 
 /** Finds the row of another period that means the same: by values, a time bucket by its index, a tail by being one. */
 export const createFinder = (rows: readonly Row[]): ((row: Row) => Row | undefined) => {

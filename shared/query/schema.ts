@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { isTimeDimension, type TimeDimension } from './buckets.ts'
 import { type Comparison, type DateSpec, parseDates } from './dates.ts'
 import { checkDimension } from './dimensions.ts'
-import { type Filter, filterJson, parseFilters } from './filters.ts'
+import { type Filter, filterJson, parseFilters, type Settings } from './filters.ts'
+import { type GoalRow, goalRow, goalsLeft, goalsNamed, updatesAsked, withoutGoals } from './goals.ts'
 import { queryLimits } from './limits.ts'
-import { badQuery, laterNames, type MetricName, metricNames, nearNames, notYet, unknownName } from './names.ts'
+import { badQuery, type MetricName, metricNames, nearNames, unknownName } from './names.ts'
 
 /** The body of `POST /api/v2/query`: what may stand in it, and what it means. Every refusal names the field and what was expected. */
 
@@ -14,6 +15,12 @@ export type Query = {
   dates: DateSpec
   dimensions: string[]
   filters: Filter[]
+  /** The rows of `event:goal`; none without that dimension. */
+  goals: GoalRow[]
+  /** Engagement updates that count without that dimension: those that meet a scroll goal which a filter names. */
+  updates: Filter | undefined
+  /** Who could have met the goals, where a metric asks how many of them did: the filters without goals, and updates that count. */
+  asked: { filters: Filter[]; updates: Filter | undefined } | undefined
   orderBy: [string, Direction][]
   limit: number
   offset: number
@@ -104,8 +111,8 @@ const refuse = (issue: z.core.$ZodIssue): Error => {
   return badQuery(field, `${issue.message}. ${near.length > 0 ? `Near: ${near.join(', ')}.` : `Known: ${known.join(', ')}.`}`)
 }
 
-/** The query in a parsed JSON body; throws `bad-query` or `not-yet`. The site is the caller's business. */
-export const parseQuery = (body: unknown): Query => {
+/** The query in a parsed JSON body to a site with these settings; throws `bad-query`. Which site it is is the caller's business. */
+export const parseQuery = (body: unknown, settings: Settings = {}): Query => {
   const parsed = querySchema.safeParse(body)
   if (!parsed.success) throw refuse(parsed.error.issues[0]!)
   const q = parsed.data
@@ -115,11 +122,18 @@ export const parseQuery = (body: unknown): Query => {
   const metrics = q.metrics.map((metric, i) => checkMetric(`metrics[${i}]`, metric))
   checkUnique('metrics', metrics)
   checkUnique('dimensions', dimensions)
+  const filters = parseFilters(q.filters ?? [], { goals: settings.goals, segments: settings.segments })
+  const goals = dimensions.includes('event:goal') ? goalsLeft(filters, settings.goals ?? []) : []
+  const rated = metrics.find((metric) => metric.endsWith('conversion_rate'))
+  if (rated && !dimensions.includes('event:goal') && !goalsNamed(filters)) throw needsGoal(metrics, rated)
   return {
     metrics,
     dimensions,
     dates: parseDates('date_range', q.date_range),
-    filters: parseFilters(q.filters ?? []),
+    filters,
+    goals: goals.map(goalRow),
+    updates: updatesAsked(filters),
+    asked: rated && { filters: withoutGoals(filters), updates: updatesAsked(filters, goals) },
     orderBy: q.order_by && q.order_by.length > 0 ? checkOrder(q.order_by, metrics, dimensions) : defaultOrder(metrics, dimensions),
     limit: q.pagination?.limit ?? queryLimits.pageRows,
     offset: q.pagination?.offset ?? 0,
@@ -127,8 +141,13 @@ export const parseQuery = (body: unknown): Query => {
   }
 }
 
+const needsGoal = (metrics: readonly MetricName[], metric: MetricName): Error =>
+  badQuery(
+    `metrics[${metrics.indexOf(metric)}]`,
+    `"${metric}" needs a goal: add the dimension "event:goal", or a filter such as ["is","event:goal",["Signup"]]`,
+  )
+
 const checkMetric = (field: string, metric: string): MetricName => {
-  if (laterNames.includes(metric)) throw notYet(field, metric)
   const found = metricNames.find((known) => known === metric)
   if (!found) throw unknownName(field, 'metric', metric, metricNames)
   return found

@@ -3,6 +3,7 @@ import { createCidrs } from '../hit/address.ts'
 import { defaults, type SiteConfig, sessionTimeoutLimits } from './config.ts'
 import { siteName } from './domain.ts'
 import type { Cures } from './fields.ts'
+import { checkSegments, goalCures, goalsSchema, segmentCures, segmentsSchema } from './goals.ts'
 import { changeZone, isTimeZone } from './zone.ts'
 
 /** A site's options as its owner writes them, and how they become the next version of its configuration. */
@@ -72,6 +73,8 @@ const optionShape = {
     })
     .partial(),
   origins: list(through(originOf)),
+  goals: goalsSchema,
+  segments: segmentsSchema,
 }
 
 /** What to send for each option. */
@@ -90,6 +93,8 @@ const optionCures = {
   'exclude.countries': 'a list of at most 100 two-letter country codes, such as ["DE"]',
   'exclude.addresses': 'a list of at most 100 addresses or CIDRs, such as ["203.0.113.0/24"]',
   origins: 'a list of at most 100 origins, such as ["https://example.com"]',
+  ...goalCures,
+  ...segmentCures,
 } as const satisfies Cures
 
 export const changeSchema = z.strictObject({ ...optionShape, version: z.int().min(1) }).partial()
@@ -104,7 +109,14 @@ export const newSiteCures = { ...optionCures, site: 'a domain such as example.co
 export type SiteOptions = Omit<z.output<typeof changeSchema>, 'version'>
 
 /** The configuration with the options given; what is not given stays, and so does each list of `exclude`. The zone changes 24–48 h later. */
-const withOptions = (config: SiteConfig, options: SiteOptions, now: number): SiteConfig => ({
+const withOptions = (config: SiteConfig, options: SiteOptions, now: number): SiteConfig => {
+  const changed = changedBy(config, options, now)
+  // A goal may go that a segment asks for: both are looked at together, so that what is saved can be asked.
+  if (options.goals || options.segments) checkSegments(changed)
+  return changed
+}
+
+const changedBy = (config: SiteConfig, options: SiteOptions, now: number): SiteConfig => ({
   ...config,
   zones: options.timezone === undefined ? config.zones : changeZone(config.zones, options.timezone, now),
   identity: options.identity ?? config.identity,
@@ -116,7 +128,13 @@ const withOptions = (config: SiteConfig, options: SiteOptions, now: number): Sit
   params: options.params ?? config.params,
   exclude: { ...config.exclude, ...options.exclude },
   origins: options.origins ?? config.origins,
+  ...given('goals', options.goals ?? config.goals),
+  ...given('segments', options.segments ?? config.segments),
 })
+
+/** A list that is there only where something is in it: configurations without goals are what they were. */
+const given = <K extends string, T>(name: K, list: T[] | undefined): Partial<Record<K, T[] | undefined>> =>
+  list === undefined ? {} : ({ [name]: list.length === 0 ? undefined : list } as Record<K, T[] | undefined>)
 
 /** The first version of a site. `key` is its secret, base64. */
 export const newSite = (site: string, options: SiteOptions, { now, key }: { now: number; key: string }): SiteConfig => {
@@ -183,6 +201,8 @@ export const siteView = (config: SiteConfig, url: string) => ({
   params: config.params,
   exclude: config.exclude,
   origins: config.origins,
+  goals: config.goals ?? [],
+  segments: config.segments ?? [],
   script: scriptTag(url, config),
 })
 

@@ -3,6 +3,23 @@
 /** A time zone (IANA name) from an instant on (ms UTC; the first one from −∞, stored as 0). */
 export type ZoneSpan = { tz: string; from: number }
 
+/**
+ * What the owner wants visitors to do: see a page, cause an event, or see so much of a page. `page` is a pattern: `*` stands for any
+ * characters but `/`, `**` for any.
+ */
+export type Goal = {
+  name: string
+  page?: string
+  event?: string
+  /** Per cent of the page that must have been seen; stands beside `page`. */
+  scroll?: number
+  /** Every key has one of the values. */
+  props?: Record<string, string[]>
+}
+
+/** Filters under a name, as a query takes them. */
+export type Segment = { name: string; filters: unknown[] }
+
 export type SiteConfig = {
   /** Domain: lower case, punycode, without `www.` and port. */
   site: string
@@ -29,6 +46,9 @@ export type SiteConfig = {
   exclude: { paths: string[]; countries: string[]; addresses: string[] }
   /** Origins that may read the API with a key from a browser. */
   origins: string[]
+  /** Absent in configurations that were written before there were any. */
+  goals?: Goal[]
+  segments?: Segment[]
 }
 
 export const defaults = {

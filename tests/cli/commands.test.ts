@@ -19,10 +19,10 @@ describe('site', () => {
     const { run } = await aTerminal()
     await run('site add a-long-name.example --timezone Asia/Tokyo')
     expect((await run('site list')).out.split('\n')).toEqual([
-      'site                 time zone   identity  added',
-      'a-long-name.example  Asia/Tokyo  cookie    2026-06-10',
-      'a.example            UTC         cookie    2026-06-10',
-      'b.example            UTC         cookie    2026-06-10',
+      'site                 time zone   identity  goals  segments  added',
+      'a-long-name.example  Asia/Tokyo  cookie        0         0  2026-06-10',
+      'a.example            UTC         cookie        0         0  2026-06-10',
+      'b.example            UTC         cookie        0         0  2026-06-10',
     ])
     const sites = JSON.parse((await run('site list --json')).out) as { site: string }[]
     expect(sites.map(({ site }) => site)).toEqual(['a-long-name.example', 'a.example', 'b.example'])
@@ -49,6 +49,20 @@ describe('site', () => {
     })
     await run('site set a.example --hosts=')
     expect((await home.sites.find('a.example'))!.hosts).toEqual([])
+  })
+
+  it('set takes goals and segments as JSON, and shows them', async () => {
+    const { run, home } = await aTerminal()
+    const goals = [{ name: 'Signup', event: 'signup' }]
+    const segments = [{ name: 'Germany', filters: [['is', 'visit:country', ['DE']]] }]
+    const { code, out } = await run(`site set a.example --goals ${JSON.stringify(goals)} --segments ${JSON.stringify(segments)}`)
+    expect(code).toBe(0)
+    expect(out).toMatch(/^goal +Signup: {"event":"signup"}$/m)
+    expect(out).toMatch(/^segment +Germany: \[\["is","visit:country",\["DE"\]\]\]$/m)
+    expect(await home.sites.find('a.example')).toMatchObject({ goals, segments })
+    expect((await run('site list')).out).toMatch(/^a.example .* 1 +1 +2026/m)
+    const wrong = await run('site set a.example --goals [')
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('--goals is no JSON.')])
   })
 
   it('set without options only shows', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { type AVisit, ask, refusal } from '../query/world.ts'
+import { type AVisit, aSite, ask, refusal, rows } from '../query/world.ts'
 
 /**
  * A client written for Plausible's Stats API v2 works unchanged: the requests that its documentation shows, in our words, and the
@@ -271,9 +271,27 @@ describe('the documented requests', () => {
   })
 })
 
-describe('the documented requests that wait for goals and segments', () => {
-  test.each([
-    ['revenue per goal', { metrics: ['total_revenue'], date_range: 'all', dimensions: ['event:goal'] }],
+describe('goals and segments', () => {
+  const site = aSite({
+    goals: [
+      { name: 'Signup', event: 'signup' },
+      { name: 'Visit /pricing', page: '/pricing' },
+    ],
+    segments: [{ name: '1', filters: [['is', 'visit:source', ['Google']]] }],
+  })
+  const of: AVisit[] = [
+    { at: '2026-03-12T10:00:00Z', who: 'a', src: 'Google', hits: [{ path: '/pricing' }, { n: 'signup', rev: { a: '100000', c: 'EUR' } }] },
+    { at: '2026-03-12T10:00:00Z', who: 'b', hits: [{}] },
+  ]
+  test.each<[string, Record<string, unknown>, unknown[][]]>([
+    [
+      'revenue per goal',
+      { metrics: ['total_revenue'], date_range: 'all', dimensions: ['event:goal'] },
+      [
+        ['Signup', { value: '10.00', currency: 'EUR' }],
+        ['Visit /pricing', null],
+      ],
+    ],
     [
       'who completed a goal after a page',
       {
@@ -282,11 +300,21 @@ describe('the documented requests that wait for goals and segments', () => {
           ['has_done', ['is', 'event:page', ['/pricing']]],
         ],
       },
+      [[1]],
     ],
-    ['conversion', { metrics: ['visitors', 'conversion_rate'] }],
-    ['a saved segment', { filters: [['is', 'segment', [1]]] }],
-  ])('%s is refused by name', (_name, query) => {
-    expect(refusal(query).code).toBe('not-yet')
+    ['conversion', { metrics: ['visitors', 'conversion_rate'], filters: [['is', 'event:goal', ['Signup']]] }, [[1, 50]]],
+    [
+      'conversion within a source',
+      { metrics: ['visitors', 'group_conversion_rate'], dimensions: ['visit:source'], filters: [['is', 'event:goal', ['Signup']]] },
+      [['Google', 1, 100]],
+    ],
+    ['a saved segment', { filters: [['is', 'segment', [1]]] }, [[1]]],
+  ])('%s', async (_name, query, expected) => {
+    expect(await rows({ metrics: ['visitors'], date_range: '7d', ...query }, of, { site })).toEqual(expected)
+  })
+
+  test('a rate of conversion without a goal is refused', () => {
+    expect(refusal({ metrics: ['visitors', 'conversion_rate'] }).code).toBe('bad-query')
   })
 })
 

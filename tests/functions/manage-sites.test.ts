@@ -235,6 +235,48 @@ describe('sites', () => {
   })
 })
 
+describe('goals and segments of a site', () => {
+  const goals = [
+    { name: 'Signup', event: 'signup', props: { plan: ['pro', 'team'] } },
+    { name: 'Docs', page: '/docs/**' },
+    { name: 'Docs read', page: '/docs/**', scroll: 75 },
+  ]
+  const segments = [
+    {
+      name: 'Germans who sign up',
+      filters: [
+        ['is', 'visit:country', ['DE']],
+        ['has_done', ['is', 'event:goal', ['Signup']]],
+      ],
+    },
+  ]
+  const set = (body: unknown) => home.ask('PATCH /api/sites/a.example', { key, body })
+
+  it('are kept as they are sent, each change a version', async () => {
+    expect(await set({ goals, segments })).toMatchObject({ status: 200, body: { version: 2, goals, segments } })
+    expect((await set({ goals, segments })).body['version']).toBe(2)
+    expect((await home.ask('GET /api/sites/a.example', { key })).body).toMatchObject({ goals, segments })
+    expect(await home.sites.at('a.example', 1)).not.toHaveProperty('goals')
+    expect((await set({ segments: [] })).body).toMatchObject({ version: 3, goals, segments: [] })
+    expect((await set({ goals: [] })).body).toMatchObject({ version: 4, goals: [], segments: [] })
+    expect(await home.sites.find('a.example')).not.toHaveProperty('goals')
+  })
+
+  it('write values of properties as texts, once each', async () => {
+    const { body } = await set({ goals: [{ name: 'a', event: 'x', props: { n: [1, '1', true] } }] })
+    expect(body['goals']).toEqual([{ name: 'a', event: 'x', props: { n: ['1', 'true'] } }])
+    const own = (await set('{"goals":[{"name":"a","event":"x","props":{"__proto__":["y"]}}]}')).body['goals'] as { props: object }[]
+    expect(Object.entries(own[0]!.props)).toEqual([['__proto__', ['y']]])
+  })
+
+  it('a goal that a segment asks for cannot go alone', async () => {
+    await set({ goals, segments })
+    const { status, body } = await set({ goals: goals.slice(1) })
+    expect([status, body['error']]).toEqual([400, expect.stringContaining('segments[0].filters[1][1][2][0]: there is no goal "Signup"')])
+    expect((await set({ goals: goals.slice(1), segments: [] })).status).toBe(200)
+  })
+})
+
 describe('what cannot be understood', () => {
   const long = 'x'.repeat(301)
   const table: [body: unknown, names: string, cure: string][] = [
@@ -266,6 +308,43 @@ describe('what cannot be understood', () => {
     [{ origins: ['https://example.com/path'] }, '`origins[0]`', 'origins'],
     [{ origins: ['javascript:alert(1)'] }, '`origins[0]`', 'origins'],
     [{ origins: ['*'] }, '`origins[0]` is "*"', 'origins'],
+    [{ goals: { name: 'a' } }, '`goals` is {"name":"a"}', 'a list of at most 100 goals'],
+    [{ goals: Array.from({ length: 101 }, (_, i) => ({ name: `${i}`, event: 'x' })) }, '`goals`', 'at most 100'],
+    [{ goals: [{ event: 'x' }] }, '`goals[0].name` is missing', '1–120'],
+    [{ goals: [{ name: 'x'.repeat(121), event: 'x' }] }, '`goals[0].name`', '1–120'],
+    [{ goals: [{ name: ' ', event: 'x' }] }, '`goals[0].name` is " "', '1–120'],
+    [
+      {
+        goals: [
+          { name: 'a', event: 'x' },
+          { name: 'a', page: '/' },
+        ],
+      },
+      '`goals[1].name` is "a"',
+      'that no other goal has',
+    ],
+    [{ goals: [{ name: 'a' }] }, '`goals[0]` is {"name":"a"}', '{"name","page","scroll"}'],
+    [{ goals: [{ name: 'a', event: 'x', page: '/' }] }, '`goals[0]`', '{"name","event"}'],
+    [{ goals: [{ name: 'a', event: 'x', scroll: 50 }] }, '`goals[0]`', '{"name","page","scroll"}'],
+    [{ goals: [{ name: 'a', scroll: 50 }] }, '`goals[0]`', '{"name","page","scroll"}'],
+    [{ goals: [{ name: 'a', page: 'docs' }] }, '`goals[0].page` is "docs"', 'begins with / or *'],
+    [{ goals: [{ name: 'a', page: `/${long}` }] }, '`goals[0].page`', '300'],
+    [{ goals: [{ name: 'a', page: '/', scroll: 0 }] }, '`goals[0].scroll` is 0', '1 to 100'],
+    [{ goals: [{ name: 'a', page: '/', scroll: 101 }] }, '`goals[0].scroll` is 101', '1 to 100'],
+    [{ goals: [{ name: 'a', event: 'engagement' }] }, '`goals[0].event` is "engagement"', 'use page and scroll'],
+    [{ goals: [{ name: 'a', event: 'x', props: { plan: 'pro' } }] }, '`goals[0].props` is {"plan":"pro"}', '{"plan":["pro","team"]}'],
+    [{ goals: [{ name: 'a', event: 'x', props: {} }] }, '`goals[0].props` is {}', '1–30 properties'],
+    [{ goals: [{ name: 'a', event: 'x', props: { plan: [] } }] }, '`goals[0].props`', '1–100 values'],
+    [{ goals: [{ name: 'a', event: 'x', prop: {} }] }, 'no field "goals.prop"', 'goals.props'],
+    [{ segments: [{ name: 'a', filters: [] }] }, '`segments[0].filters` is []', 'at least one'],
+    [{ segments: [{ name: 'a', filters: [['is', 'visit:os', []]] }] }, 'segments[0].filters[0][2]: expected a list', 'goals.md'],
+    [
+      { segments: [{ name: 'a', filters: [['is', 'segment', ['a']]] }] },
+      'segments[0].filters[0][1]: a segment cannot stand in a segment',
+      '',
+    ],
+    [{ segments: [{ name: 'a', filters: [['is', 'event:goal', ['b']]] }] }, 'segments[0].filters[0][2][0]: the site has no goals', ''],
+    [{ segments: Array.from({ length: 51 }, (_, i) => ({ name: `${i}`, filters: [['is', 'event:page', ['/']]] })) }, '`segments`', '50'],
     [{ sessionTimeout: 30 }, 'no field "sessionTimeout"', 'Did you mean session_timeout?'],
     [{ key: 'mine' }, 'no field "key"', 'The fields are'],
     ['{"__proto__":{"removed":true}}', 'no field "__proto__"', 'The fields are'],

@@ -137,7 +137,7 @@ describe('POST /api/v2/query', () => {
       code: 'bad-query',
       error: expect.stringContaining('metrics[0]: there is no metric "vistors". Near: visitors'),
     })
-    expect(await ask({ metrics: ['conversion_rate'] })).toMatchObject({ status: 400, code: 'not-yet' })
+    expect(await ask({ metrics: ['conversion_rate'] })).toMatchObject({ status: 400, code: 'bad-query' })
     expect(await ask({ site_id: 7 })).toMatchObject({
       status: 400,
       error: expect.stringContaining('site_id: expected the domain of a site'),

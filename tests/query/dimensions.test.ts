@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { dimensionNames } from '#shared/query/dimensions.ts'
-import { type AVisit, rows } from './world.ts'
+import { type AVisit, aSite, rows } from './world.ts'
 
 const noon = '2026-03-10T12:00:00Z'
 const visit: AVisit = {
@@ -33,6 +33,7 @@ const expected: Record<string, string> = {
   'event:title': 'Docs',
   'event:name': 'pageview',
   'event:prop_keys': '["plan","seats","trial"]',
+  'event:goal': 'Read the docs',
   'event:props:plan': 'pro',
   'event:props:seats': '3',
   'event:props:trial': 'false',
@@ -73,8 +74,9 @@ const expected: Record<string, string> = {
   'time:week': '2026-03-09',
   'time:month': '2026-03-01',
 }
+const site = aSite({ goals: [{ name: 'Read the docs', page: '/docs' }] })
 const ofDay = (dimensions: string[], visits: AVisit[]) =>
-  rows({ metrics: ['visits'], dimensions, date_range: ['2026-03-10', '2026-03-10'] }, visits)
+  rows({ metrics: ['visits'], dimensions, date_range: ['2026-03-10', '2026-03-10'] }, visits, { site })
 
 describe('each dimension', () => {
   test('the table below names all there are', () => {
@@ -90,7 +92,7 @@ describe('each dimension', () => {
   })
 
   test.each(
-    Object.keys(expected).filter((name) => !/time|hour|day_of|device|source$|channel|event:name/.test(name) || name.includes('utm')),
+    Object.keys(expected).filter((name) => !/time|hour|day_of|device|source$|channel|event:name|goal/.test(name) || name.includes('utm')),
   )('%s that is missing is (not set)', async (dimension) => {
     expect(await ofDay([dimension], [{ at: noon, hits: [{ n: 'signup' }] }])).toEqual([['(not set)', 1]])
   })

@@ -55,8 +55,9 @@ describe('each metric', () => {
   })
 
   test('without data counts are 0, and what divides is null', async () => {
-    const answer = await ask({ metrics: metricNames, ...dates() }, [])
-    const shown = Object.fromEntries(metricNames.map((name, i) => [name, answer.results[0]!.metrics[i]]))
+    const names = metricNames.filter((name) => !name.endsWith('conversion_rate')) // goals.test.ts has them
+    const answer = await ask({ metrics: names, ...dates() }, [])
+    const shown = Object.fromEntries(names.map((name, i) => [name, answer.results[0]!.metrics[i]]))
     expect(answer.results).toHaveLength(1)
     expect(shown).toEqual({
       visitors: 0,

@@ -104,16 +104,6 @@ describe('a refused query says which field, and what was expected', () => {
     expect(said).toContain(message)
   })
 
-  test.each([
-    [{ metrics: ['conversion_rate'] }, 'metrics[0]: "conversion_rate".'],
-    [{ metrics: ['group_conversion_rate'] }, 'metrics[0]: "group_conversion_rate".'],
-    [{ dimensions: ['event:goal'] }, 'dimensions[0]: "event:goal".'],
-    [{ filters: [['is', 'event:goal', ['Signup']]] }, 'filters[0][1]: "event:goal".'],
-    [{ filters: [['is', 'segment', [4]]] }, 'filters[0][1]: "segment".'],
-  ])('%j comes later', (query, message) => {
-    expect(refusal(query)).toEqual({ code: 'not-yet', message: expect.stringContaining(message) })
-  })
-
   test.each([[null], [[]], ['x'], [7]])('a body that is %j is refused', (body) => {
     expect(() => parseQuery(body)).toThrow(/query: expected an object/)
   })

@@ -104,7 +104,7 @@ export const ask = async (
   const calendar = calendarOf(site.zones)
   const days = [...blocks.keys()].sort((a, b) => a - b)
   return answerQuery({
-    query: parseQuery({ site_id: site.site, date_range: 'all', ...query }),
+    query: parseQuery({ site_id: site.site, date_range: 'all', ...query }, site),
     site,
     now: Date.parse(now),
     data: days.length > 0 ? { first: days[0]!, last: days.at(-1)! } : undefined,
@@ -130,9 +130,9 @@ export const rows = async (...asked: Parameters<typeof ask>): Promise<unknown[][
 export const values = async (...asked: Parameters<typeof ask>): Promise<unknown[]> => (await ask(...asked)).results[0]!.metrics
 
 /** What a refused query says. */
-export const refusal = (query: Record<string, unknown>): { code: string; message: string } => {
+export const refusal = (query: Record<string, unknown>, site: Partial<SiteConfig> = {}): { code: string; message: string } => {
   try {
-    parseQuery({ site_id: 'example.com', metrics: ['visitors'], date_range: '7d', ...query })
+    parseQuery({ site_id: 'example.com', metrics: ['visitors'], date_range: '7d', ...query }, site)
   } catch (error) {
     return { code: (error as { code: string }).code, message: (error as Error).message }
   }

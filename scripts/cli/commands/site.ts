@@ -26,6 +26,8 @@ const details = (site: SiteView): string[] => {
     ['parameters', site.params.join(', ') || '–'],
     ['excluded', Object.values(site.exclude).flat().join(', ') || '–'],
     ['origins', site.origins.join(', ') || '–'],
+    ...site.goals.map(({ name, ...goal }): [string, string] => ['goal', `${name}: ${JSON.stringify(goal)}`]),
+    ...site.segments.map(({ name, filters }): [string, string] => ['segment', `${name}: ${JSON.stringify(filters)}`]),
     ['version', String(site.version)],
   ]
   return table(['option', 'value'], rows).slice(1)
@@ -56,8 +58,15 @@ const list: Command = {
       const { sites } = (await client.ask('GET', '/api/sites')) as { sites: SiteView[] }
       if (values['json']) return print(world, [safeJson(sites)])
       if (sites.length === 0) world.err('There is no site yet. `footfall site add DOMAIN` adds one.')
-      const rows = sites.map((site) => [site.site, site.timezone, site.identity, site.created.slice(0, 10)])
-      return print(world, sites.length === 0 ? [] : table(['site', 'time zone', 'identity', 'added'], rows))
+      const rows = sites.map((site) => [
+        site.site,
+        site.timezone,
+        site.identity,
+        String(site.goals.length),
+        String(site.segments.length),
+        site.created.slice(0, 10),
+      ])
+      return print(world, sites.length === 0 ? [] : table(['site', 'time zone', 'identity', 'goals', 'segments', 'added'], rows))
     }),
 }
 
