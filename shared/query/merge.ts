@@ -37,6 +37,8 @@ export type Visit = {
   pv: number
   ev: number
   fg: number
+  /** 1 = it met a goal as the site was set then. */
+  goal?: 1 | undefined
   exit: string | undefined
   exitT: number | undefined
   new: 0 | 1 | undefined
@@ -99,6 +101,7 @@ export const createMerge = (columns: Columns, range: { from: number; to: number 
     pv: s.pv,
     ev: s.ev,
     fg: s.fg,
+    goal: s.goal,
     exit: columns.paths && s.exit !== undefined ? text(s.exit) : undefined,
     exitT: s.exitT,
     new: s.new,

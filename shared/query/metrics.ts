@@ -32,7 +32,7 @@ import type { MetricName } from './names.ts'
  * bucket; other dimension values are those of their matching hits). Length, pages and foreground time are the whole visit's, also
  * where it goes on after the range:
  *   bounce_rate       bounced / started. Bounced: not engaged (site option `single-page`: one pageview and no other event)
- *   engaged_visits, engagement_rate   ≥ 10 s in the foreground or ≥ 2 pageviews
+ *   engaged_visits, engagement_rate   ≥ 10 s in the foreground, or ≥ 2 pageviews, or a goal met as the site was set then
  *   visit_duration    mean of last − first hit; a bounce counts as 0
  *
  * Of matching engagement updates (an update is filtered by its own page and as a pageview; it never makes a row by itself; hits
@@ -101,11 +101,12 @@ export const needsOf = (metrics: readonly MetricName[]): Needs => {
 
 const engagedMs = 10_000
 
-/** GA4's rule; goals join it when they are built. */
-export const isEngaged = (visit: { fg: number; pv: number }): boolean => visit.fg >= engagedMs || visit.pv >= 2
+/** GA4's rule. Which goals there were is settled when a hit comes: later changes of the settings engage nobody. */
+export const isEngaged = (visit: { fg: number; pv: number; goal?: 1 | undefined }): boolean =>
+  visit.fg >= engagedMs || visit.pv >= 2 || visit.goal === 1
 
 /** The site's bounce rule. */
-export const isBounce = (visit: { fg: number; pv: number; ev: number }, rule: 'engaged' | 'single-page'): boolean =>
+export const isBounce = (visit: { fg: number; pv: number; ev: number; goal?: 1 | undefined }, rule: 'engaged' | 'single-page'): boolean =>
   rule === 'engaged' ? !isEngaged(visit) : visit.pv === 1 && visit.ev === 1
 
 /** `a / b` in units of 1/scale, null when there is nothing to divide by. Scaled before the one division: halves stay exact. */

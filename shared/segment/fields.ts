@@ -56,6 +56,7 @@ export const sessionFields: Readonly<Record<keyof Session, Place>> = {
   lang: text('lang'),
   scr: text('scr'),
   new: count,
+  goal: count,
   bot: text('bot'),
   user: own,
 }

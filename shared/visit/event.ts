@@ -48,6 +48,8 @@ export type Session = {
   scr?: string
   /** 1 = new visitor, 0 = returning, absent = unknown. */
   new?: 0 | 1
+  /** 1 = one of its hits met a goal, as the site was set when the hit came. */
+  goal?: 1
   /** Why its hits are flagged; absent = a person. Flagged hits have visits of their own. */
   bot?: string
   user?: string

@@ -4,6 +4,7 @@ import { type SiteConfig, sessionTimeoutLimits } from '../site/config.ts'
 import type { Day } from '../site/zone.ts'
 import type { EventHit, EventRecord, LedgerSums, Session, Touch } from './event.ts'
 import { flagOf } from './flag.ts'
+import { meetsGoal } from './goal.ts'
 import { dayOf, engage, extend, graceMs, open, standingOf } from './session.ts'
 import { nameOf, type VisitState } from './state.ts'
 
@@ -149,8 +150,9 @@ const countHit = ({ sums }: Progress, flag: string | undefined): void => {
   sums.flagged[flag] = (sums.flagged[flag] ?? 0) + 1
 }
 
-/** Puts a session and its new hit into the event: one entry per session. */
+/** Puts a session and its new hit into the event: one entry per session. The session is a copy that the hit has just made. */
 const touch = (progress: Progress, lane: Lane, s: Session, hit: EventHit, mark: { side?: 1; opened?: 1 } = {}): void => {
+  if (s.goal === undefined && meetsGoal(progress.config, hit)) s.goal = 1
   const existing = progress.touches.find((t) => t.s.id === s.id)
   if (existing) {
     existing.s = s

@@ -108,6 +108,15 @@ describe('bounces', () => {
     ])
   })
 
+  test('a goal met as the site was set then engages, whatever is set now', async () => {
+    const met: AVisit = { at: noon, goal: 1, hits: [{ n: 'signup' }] }
+    const metrics = ['bounce_rate', 'engaged_visits']
+    const goals = [{ name: 'Signup', event: 'signup' }]
+    expect(await values({ metrics, ...dates() }, [met, { at: noon, hits: [{ n: 'signup' }] }], { site: aSite({ goals }) })).toEqual([50, 1])
+    const single = aSite({ bounce: 'single-page' })
+    expect(await values({ metrics, ...dates() }, [{ at: noon, goal: 1, hits: [{}] }], { site: single })).toEqual([100, 1])
+  })
+
   test('just under ten seconds is no engagement', async () => {
     const visit = { at: noon, hits: [{}, { after: 30, n: 'engagement', fg: 9_999 }] }
     expect(await values({ metrics: ['bounce_rate'], ...dates() }, [visit])).toEqual([100])

@@ -156,7 +156,14 @@ const optional = Object.fromEntries([...texts, ...more].map((key) => [key, maybe
 const session: fc.Arbitrary<Session> = fc.record({
   ...{ id, start: time, last: time, pv: count, ev: count, fg: count, entryT: maybe(time), exitT: maybe(time) },
   days: fc.array(fc.tuple(fc.oneof(fc.constantFrom(day, day + 1), count), hash), { maxLength: 3 }),
-  ...{ src: text, chan: text, dev: text, new: maybe(fc.constantFrom(0 as const, 1 as const)), user: maybe(hash) },
+  ...{
+    src: text,
+    chan: text,
+    dev: text,
+    new: maybe(fc.constantFrom(0 as const, 1 as const)),
+    goal: maybe(fc.constant(1 as const)),
+    user: maybe(hash),
+  },
   ...optional,
 })
 
