@@ -1,4 +1,5 @@
-import type { SiteConfig } from '#shared/site/config.ts'
+import type { Goal, SiteConfig } from '#shared/site/config.ts'
+import { passesFor } from './goals.ts'
 import type { Random } from './random.ts'
 import {
   entryOf,
@@ -17,7 +18,8 @@ import {
 
 /** Questions to `POST /api/v2/query`, and what their answers must be, counted by plain loops over a recount. */
 
-export type Filter = ['and' | 'or', Filter[]] | ['not' | 'has_done', Filter] | ['is' | 'is_not' | 'contains' | 'matches', string, string[]]
+type Leaf = ['is' | 'is_not' | 'contains' | 'matches', string, string[]]
+export type Filter = ['and', Filter[]] | ['or', Filter[]] | ['not', Filter] | ['has_done', Filter] | Leaf
 
 export type Question = {
   site_id: string
@@ -47,6 +49,7 @@ const metricNames = [
   'total_revenue',
   'exit_rate',
 ]
+const rates = ['conversion_rate', 'group_conversion_rate']
 const startMetrics = ['bounce_rate', 'visit_duration', 'engaged_visits', 'engagement_rate']
 const dimensionNames = [
   'event:page',
@@ -96,22 +99,53 @@ const several = <T>(random: Random, list: readonly T[], least: number, most: num
   return chosen
 }
 
-const leaf = (random: Random, names: readonly string[]): Filter => {
+/** Conditions on goals and segments, where the site has some. */
+const namedLeaf = (random: Random, { goals = [], segments = [] }: SiteConfig): Filter | undefined => {
+  if (segments.length > 0 && random.chance(0.3))
+    return [
+      random.pick(['is', 'is', 'is_not'] as const),
+      'segment',
+      several(
+        random,
+        segments.map(({ name }) => name),
+        1,
+        2,
+      ),
+    ]
+  if (goals.length === 0) return undefined
+  const op = random.pick(['is', 'is', 'is', 'is_not', 'contains', 'matches'] as const)
+  if (op === 'contains' || op === 'matches') return [op, 'event:goal', several(random, ['o', 'Docs', 'ead', 'S', 'x'], 1, 2)]
+  return [
+    op,
+    'event:goal',
+    several(
+      random,
+      goals.map(({ name }) => name),
+      1,
+      2,
+    ),
+  ]
+}
+
+const leaf = (random: Random, names: readonly string[], config: SiteConfig): Filter => {
+  const isOfEvents = names.every((name) => name.startsWith('event:'))
+  const named = random.chance(0.25) ? namedLeaf(random, isOfEvents ? { ...config, segments: [] } : config) : undefined
+  if (named) return named
   const name = random.pick(names)
   const op = random.pick(['is', 'is', 'is_not', 'contains', 'matches'] as const)
   const lists = op === 'contains' ? parts : op === 'matches' ? patterns : values
   return [op, name, several(random, lists[name]!, 1, 2)]
 }
 
-const filter = (random: Random): Filter => {
+const filter = (random: Random, config: SiteConfig): Filter => {
   const leaves = Object.keys(values)
   const x = random.next()
-  if (x < 0.45) return leaf(random, leaves)
-  if (x < 0.6) return ['not', leaf(random, leaves)]
-  if (x < 0.7) return ['has_done', leaf(random, ['event:page', 'event:name'])]
+  if (x < 0.45) return leaf(random, leaves, config)
+  if (x < 0.6) return ['not', leaf(random, leaves, config)]
+  if (x < 0.7) return ['has_done', leaf(random, ['event:page', 'event:name'], config)]
   const two = [
-    leaf(random, leaves),
-    random.chance(0.2) ? (['has_done', leaf(random, ['event:page', 'event:name'])] as Filter) : leaf(random, leaves),
+    leaf(random, leaves, config),
+    random.chance(0.2) ? (['has_done', leaf(random, ['event:page', 'event:name'], config)] as Filter) : leaf(random, leaves, config),
   ]
   return [x < 0.85 ? 'and' : 'or', two]
 }
@@ -140,19 +174,65 @@ const range = (random: Random, times: readonly number[], config: SiteConfig): [s
 
 export const randomQuestion = (random: Random, facts: Recount, config: SiteConfig, now: number): Question => {
   const times = facts.visits.filter(({ site }) => site === config.site).flatMap((visit) => visit.facts.map(({ t }) => t))
+  const filters = random.chance(0.5) ? [] : several(random, [filter(random, config), filter(random, config)], 1, 2)
+  const names = [...dimensionNames, random.pick(timeNames)]
+  const dimensions = random.chance(0.25) ? [] : several(random, names, 1, random.chance(0.3) ? 3 : 2)
+  if (config.goals && random.chance(0.3)) dimensions.splice(random.below(dimensions.length + 1), 0, 'event:goal')
+  if (dimensions.length > 3) dimensions.pop()
+  const hasGoal = dimensions.includes('event:goal') || goalTests(filters, config).length > 0
   return {
     site_id: config.site,
-    metrics: several(random, metricNames, 1, 6),
+    metrics: several(random, hasGoal ? [...metricNames, ...rates, ...rates] : metricNames, 1, 6).filter(
+      (name, i, all) => all.indexOf(name) === i,
+    ),
     date_range: range(random, times.length > 0 ? times : [now], config),
-    dimensions: random.chance(0.25) ? [] : several(random, [...dimensionNames, random.pick(timeNames)], 1, random.chance(0.3) ? 3 : 2),
-    filters: random.chance(0.5) ? [] : several(random, [filter(random), filter(random)], 1, 2),
+    dimensions,
+    filters,
     ...(random.chance(0.35) ? { include: { bots: true } } : {}),
   }
 }
 
 // Answers
 
-type Place = { visit: Visit; fact: Fact }
+/** `row`: the goal in whose row it lies, where goals are a dimension. */
+type Place = { visit: Visit; fact: Fact; row?: Goal }
+
+const filtersOf = (name: string, { segments = [] }: SiteConfig): Filter[] =>
+  segments.find((segment) => segment.name === name)!.filters as Filter[]
+
+/** The conditions on goals outside `has_done`. */
+const goalTests = (filters: readonly Filter[], config: SiteConfig): Leaf[] =>
+  filters.flatMap((test): Leaf[] => {
+    if (test[0] === 'and' || test[0] === 'or') return goalTests(test[1], config)
+    if (test[0] === 'not') return goalTests([test[1]], config)
+    if (test[0] === 'has_done') return []
+    if (test[1] === 'segment') return test[2].flatMap((name) => goalTests(filtersOf(name, config), config))
+    return test[1] === 'event:goal' ? [test] : []
+  })
+
+/** Those that stand where all of them must hold. */
+const plainGoalTests = (filters: readonly Filter[], config: SiteConfig): Leaf[] =>
+  filters.flatMap((test): Leaf[] => {
+    if (test[0] === 'and') return plainGoalTests(test[1], config)
+    if (test[0] === 'or') return test[1].length === 1 ? plainGoalTests(test[1], config) : []
+    if (test[0] === 'not' || test[0] === 'has_done') return []
+    if (test[1] === 'segment') return test[0] === 'is' && test[2].length === 1 ? plainGoalTests(filtersOf(test[2][0]!, config), config) : []
+    return test[1] === 'event:goal' ? [test] : []
+  })
+
+const holds = ([op, , wanted]: Leaf, found: readonly string[]): boolean => {
+  if (op === 'is_not') return !found.some((value) => wanted.includes(value))
+  if (op === 'is') return found.some((value) => wanted.includes(value))
+  if (op === 'contains') return found.some((value) => wanted.some((part) => value.includes(part)))
+  return found.some((value) => wanted.some((pattern) => new RegExp(pattern, 'u').test(value)))
+}
+
+/** The scroll goals that conditions name, be it to leave them out. */
+const scrollsNamed = (tests: readonly Leaf[], goals: readonly Goal[]): Goal[] =>
+  goals.filter(
+    ({ name, scroll }) =>
+      scroll !== undefined && tests.some(([op, of, wanted]) => holds([op === 'is_not' ? 'is' : op, of, wanted], [name])),
+  )
 
 const dimensionOf = (name: string, { visit, fact }: Place): string => {
   if (name.startsWith('event:props:')) {
@@ -237,56 +317,106 @@ export const answer = (facts: Recount, question: Question, config: SiteConfig): 
   const everything: Place[] = visits.flatMap((visit) => visit.facts.map((fact) => ({ visit, fact })))
   const inside = everything.filter(({ fact }) => inRange(fact.t))
 
-  const passes = (test: Filter, place: Place): boolean => {
+  const goals = config.goals ?? []
+  const countsAs = (scrolls: readonly Goal[], { fact }: Place) => !fact.update || scrolls.some((goal) => passesFor(goal, fact.hit))
+
+  /** `free`: what it makes of conditions on goals; undefined = asks them. */
+  const passes = (test: Filter, place: Place, free?: boolean): boolean => {
     switch (test[0]) {
       case 'and':
-        return test[1].every((each) => passes(each, place))
+        return test[1].every((each) => passes(each, place, free))
       case 'or':
-        return test[1].some((each) => passes(each, place))
+        return test[1].some((each) => passes(each, place, free))
       case 'not':
-        return !passes(test[1], place)
-      case 'has_done':
-        return inside.some((other) => !other.fact.update && other.fact.vis === place.fact.vis && passes(test[1], other))
-      case 'is':
-        return test[2].includes(dimensionOf(test[1], place))
-      case 'is_not':
-        return !test[2].includes(dimensionOf(test[1], place))
-      case 'contains':
-        return test[2].some((part) => dimensionOf(test[1], place).includes(part))
-      case 'matches':
-        return test[2].some((pattern) => new RegExp(pattern, 'u').test(dimensionOf(test[1], place)))
+        return !passes(test[1], place, free === undefined ? undefined : !free)
+      case 'has_done': {
+        const scrolls = scrollsNamed(goalTests([test[1]], config), goals)
+        return inside.some((other) => countsAs(scrolls, other) && other.fact.vis === place.fact.vis && passes(test[1], other))
+      }
     }
+    if (test[1] === 'segment') {
+      const inverse = test[0] === 'is_not'
+      const within = free === undefined ? undefined : free !== inverse
+      return test[2].some((name) => filtersOf(name, config).every((each) => passes(each, place, within))) !== inverse
+    }
+    if (test[1] !== 'event:goal') return holds(test, [dimensionOf(test[1], place)])
+    return (
+      free ??
+      holds(
+        test,
+        goals.filter((goal) => passesFor(goal, place.fact.hit)).map(({ name }) => name),
+      )
+    )
   }
-  const matching = inside.filter((place) => question.filters.every((test) => passes(test, place)))
-  const counted = matching.filter(({ fact }) => !fact.update)
+  const byGoal = question.dimensions.includes('event:goal')
+  const rowGoals = byGoal ? goals.filter(({ name }) => plainGoalTests(question.filters, config).every((test) => holds(test, [name]))) : []
+  const named = scrollsNamed(goalTests(question.filters, config), goals)
+  const passing = inside.filter((place) => question.filters.every((test) => passes(test, place)))
+  const matching: Place[] = byGoal
+    ? passing.flatMap((place) => rowGoals.filter((goal) => passesFor(goal, place.fact.hit)).map((row) => ({ ...place, row })))
+    : passing
+  /** What makes a visitor and a visit count. */
+  const active = matching.filter((place) => (place.row ? !place.fact.update || place.row.scroll !== undefined : countsAs(named, place)))
+  const counted = active.filter(({ fact }) => !fact.update)
+  const scrolls = [...named, ...rowGoals.filter(({ scroll }) => scroll !== undefined)]
+  const asked = inside.filter((place) => question.filters.every((test) => passes(test, place, true)) && countsAs(scrolls, place))
 
   const valuesAt = (place: Place, t: number) =>
-    question.dimensions.map((name) => (name.startsWith('time:') ? bucketOf(name, t, config) : dimensionOf(name, place)))
+    question.dimensions.map((name) =>
+      name.startsWith('time:') ? bucketOf(name, t, config) : name === 'event:goal' ? (place.row?.name ?? '') : dimensionOf(name, place),
+    )
   const rowOf = (place: Place) => JSON.stringify(valuesAt(place, place.fact.t))
   const startRowOf = (place: Place) => JSON.stringify(valuesAt(place, startOf(place.visit)))
-  const starting = counted.filter(({ visit }) => inRange(startOf(visit)))
+  const starting = active.filter(({ visit }) => inRange(startOf(visit)))
   const times = question.dimensions.filter((name) => name.startsWith('time:'))
 
   const metric = (name: string, row: string): unknown => {
     const hits = counted.filter((place) => rowOf(place) === row)
+    const present = active.filter((place) => rowOf(place) === row)
     const updates = matching.filter((place) => place.fact.update && rowOf(place) === row)
     const started = [...new Set(starting.filter((place) => startRowOf(place) === row).map(({ visit }) => visit))]
     const views = hits.filter(({ fact }) => fact.hit.n === 'pageview')
-    const visitors = new Set(hits.map(({ fact }) => fact.vis))
-    const engaged = (visit: Visit) => foregroundOf(visit) >= 10_000 || pageviews(visit).length >= 2
+    const visitors = new Set(present.map(({ fact }) => fact.vis))
+    const activeVisits = new Set(present.map(({ visit }) => visit)).size
+    const engaged = (visit: Visit) => foregroundOf(visit) >= 10_000 || pageviews(visit).length >= 2 || visit.facts.some(({ met }) => met)
+    /** Of those who are asked, the ones with the row's values of some dimensions. */
+    const askedWith = (isOf: (name: string) => boolean) => {
+      const shared = question.dimensions.map((name, i) => (isOf(name) ? i : -1)).filter((i) => i >= 0)
+      const wanted = JSON.parse(row) as string[]
+      return new Set(
+        asked
+          .filter((place) => {
+            const found = valuesAt(place, place.fact.t)
+            return shared.every((i) => found[i] === wanted[i])
+          })
+          .map(({ fact }) => fact.vis),
+      ).size
+    }
     const bounced = (visit: Visit) =>
       config.bounce === 'engaged' ? !engaged(visit) : pageviews(visit).length === 1 && events(visit).length === 1
     switch (name) {
       case 'visitors':
         return visitors.size
       case 'visits':
-        return new Set(hits.map(({ visit }) => visit)).size
+        return activeVisits
+      case 'conversion_rate':
+        return ratio(
+          100 * visitors.size,
+          askedWith((name) => times.includes(name)),
+          2,
+        )
+      case 'group_conversion_rate':
+        return ratio(
+          100 * visitors.size,
+          askedWith((name) => name !== 'event:goal'),
+          2,
+        )
       case 'pageviews':
         return views.length
       case 'events':
         return hits.length
       case 'views_per_visit':
-        return ratio(views.length, new Set(hits.map(({ visit }) => visit)).size, 2)
+        return ratio(views.length, activeVisits, 2)
       case 'bounce_rate':
         return ratio(100 * started.filter(bounced).length, started.length, 0)
       case 'engaged_visits':
@@ -345,6 +475,6 @@ export const answer = (facts: Recount, question: Question, config: SiteConfig): 
   }
   // A bucket in which visits start whose hits are in later ones is a row only for metrics that count starts.
   const startRows = question.metrics.some((name) => startMetrics.includes(name)) ? starting.map(startRowOf) : []
-  const rows = question.dimensions.length === 0 ? ['[]'] : [...new Set([...counted.map(rowOf), ...startRows])]
+  const rows = question.dimensions.length === 0 ? ['[]'] : [...new Set([...active.map(rowOf), ...startRows])]
   return rows.map((row) => ({ dimensions: JSON.parse(row), metrics: question.metrics.map((name) => metric(name, row)) }))
 }

@@ -1,5 +1,6 @@
 import type { HitsRecord, RecordHit, RefusalsRecord } from '#shared/hit/record.ts'
 import type { SiteConfig, ZoneSpan } from '#shared/site/config.ts'
+import { meets } from './goals.ts'
 
 /**
  * The independent recount: from the raw `hits` log to plain facts, by the written rules (design data.md §4.2, §10, §15) and with no
@@ -15,7 +16,10 @@ export type Fact = {
   day: number
   vis: string
   hit: RecordHit
-  update: boolean /** Of an update: it lies within the visit, so that the visit lasts until it. */
+  update: boolean
+  /** It met a goal as the site was set when it came. */
+  met: boolean
+  /** Of an update: it lies within the visit, so that the visit lasts until it. */
   extends: boolean
 }
 
@@ -233,7 +237,8 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
     const name = `${record.vis} ${lane}`
     const timeout = config.sessionTimeoutMs
     const update = hit.n === 'engagement'
-    const fact: Fact = { id: hit.id, t, day: siteTime(config.zones, t).day, vis: record.vis, hit, update, extends: false }
+    const met = (config.goals ?? []).some((goal) => meets(goal, hit))
+    const fact: Fact = { id: hit.id, t, day: siteTime(config.zones, t).day, vis: record.vis, hit, update, met, extends: false }
 
     const join = (visit: Visit) => {
       visit.facts.push(fact)
