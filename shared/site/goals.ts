@@ -11,6 +11,7 @@ export const goalLimits = {
   segments: 50,
   name: 120,
   page: 300,
+  wildcards: 10,
   props: 30,
   propKey: 300,
   propValues: 100,
@@ -42,13 +43,16 @@ const nameSchema = z
   .max(goalLimits.name)
   .refine((name) => name.trim() !== '')
 
+/** Each wildcard is a place at which a long page may go on: a hundred patterns of hundreds of them would take a second for a hit. */
+const isQuick = (page: string): boolean => (page.match(/\*\*?/g)?.length ?? 0) <= goalLimits.wildcards
+
 const isOneKind = ({ page, event, scroll }: Draft): boolean =>
   (event === undefined) !== (page === undefined) && (scroll === undefined || page !== undefined)
 
 const goalSchema = z
   .strictObject({
     name: nameSchema,
-    page: z.string().max(goalLimits.page).regex(/^[/*]/).optional(),
+    page: z.string().max(goalLimits.page).regex(/^[/*]/).refine(isQuick).optional(),
     // An engagement update is no event: nobody meets a goal that waits for one by name.
     event: nameSchema.refine((name) => name !== 'engagement').optional(),
     scroll: z.int().min(1).max(100).optional(),
@@ -84,7 +88,7 @@ const goalKinds = '{"name","event"}, {"name","page"} or {"name","page","scroll"}
 export const goalCures = {
   goals: `a list of at most 100 goals, each ${goalKinds}, such as [{"name":"Signup","event":"signup"}]`,
   'goals.name': 'a name of 1–120 characters that no other goal has',
-  'goals.page': 'a page that begins with / or * (at most 300 characters; * stands for any characters but /, ** for any)',
+  'goals.page': 'a page that begins with / or * (at most 300 characters, 10 of * and **; * stands for any characters but /, ** for any)',
   'goals.event': 'the name of an event (at most 120 characters; updates of engagement are no events: use page and scroll)',
   'goals.scroll': 'a whole number from 1 to 100: per cent of the page',
   'goals.props': 'an object of 1–30 properties, each with a list of 1–100 values, such as {"plan":["pro","team"]}',

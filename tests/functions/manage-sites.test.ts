@@ -329,6 +329,7 @@ describe('what cannot be understood', () => {
     [{ goals: [{ name: 'a', scroll: 50 }] }, '`goals[0]`', '{"name","page","scroll"}'],
     [{ goals: [{ name: 'a', page: 'docs' }] }, '`goals[0].page` is "docs"', 'begins with / or *'],
     [{ goals: [{ name: 'a', page: `/${long}` }] }, '`goals[0].page`', '300'],
+    [{ goals: [{ name: 'a', page: `/${'*/'.repeat(11)}` }] }, '`goals[0].page`', '10 of * and **'],
     [{ goals: [{ name: 'a', page: '/', scroll: 0 }] }, '`goals[0].scroll` is 0', '1 to 100'],
     [{ goals: [{ name: 'a', page: '/', scroll: 101 }] }, '`goals[0].scroll` is 101', '1 to 100'],
     [{ goals: [{ name: 'a', event: 'engagement' }] }, '`goals[0].event` is "engagement"', 'use page and scroll'],

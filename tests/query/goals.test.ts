@@ -217,6 +217,17 @@ describe('a filter on goals', () => {
     expect(await one({ metrics: ['visitors', 'visits', 'events'], filters: [filter] })).toEqual(expected)
   })
 
+  test('in has_done knows updates by scroll goals alone', async () => {
+    const overnight: AVisit = {
+      at: '2026-03-09T22:59:00Z',
+      hits: [{ path: '/docs' }, { after: 120, n: 'engagement', path: '/docs', sd: 40, fg: 100 }, { after: 130, path: '/' }],
+    }
+    const has = (filter: unknown[]) => values({ metrics: ['visitors'], ...day, filters: [['has_done', filter]] }, [overnight], { site })
+    expect(await has(['is', 'event:page', ['/']])).toEqual([1])
+    expect(await has(['is', 'event:page', ['/docs']])).toEqual([0])
+    expect(await has(['is', 'event:goal', ['Docs', 'Docs read']])).toEqual([0])
+  })
+
   test('is echoed as it was asked', async () => {
     const filters = [
       ['is_not', 'event:goal', ['Signup']],
@@ -369,9 +380,10 @@ describe('conversion', () => {
       { at: '2026-03-10T12:59:59Z', who: 'a', hits: [{ path: '/docs' }, { after: 60, n: 'engagement', path: '/docs', sd: 90, fg: 100 }] },
     ]
     const metrics = ['visitors', 'pageviews', 'conversion_rate', 'group_conversion_rate']
-    expect(await table({ metrics, dimensions: ['event:goal', 'time:hour'] }, late)).toEqual([
-      ['Docs', '2026-03-10 13:00:00', 1, 1, 100, 100],
-      ['Docs read', '2026-03-10 14:00:00', 1, 0, 100, 100],
+    // (With the depth, which makes the update be looked at in the row of the page too: there it counts nobody.)
+    expect(await table({ metrics: [...metrics, 'scroll_depth'], dimensions: ['event:goal', 'time:hour'] }, late)).toEqual([
+      ['Docs', '2026-03-10 13:00:00', 1, 1, 100, 100, null],
+      ['Docs read', '2026-03-10 14:00:00', 1, 0, 100, 100, 90],
     ])
     expect(await table({ metrics, dimensions: ['time:hour'], filters: [['is', 'event:goal', ['Docs read']]] }, late)).toEqual([
       ['2026-03-10 14:00:00', 1, 0, 100, 100],

@@ -27,10 +27,18 @@ const visitOf = (pages: readonly string[]): Visit => ({
   v: [],
   hits: pages.map(hitOf),
 })
-const foldOf = ({ mostGroups = 1e9, filters = [] as unknown[], room = endless as Room }) => {
+const foldOf = ({
+  dimensions = ['event:page'],
+  goals = [] as string[],
+  keep = undefined as Set<string> | undefined,
+  mostGroups = 1e9,
+  filters = [] as unknown[],
+  room = endless as Room,
+}) => {
   const work = createWork()
   return createFold({
-    dimensions: ['event:page'],
+    dimensions,
+    goals: goals.map((name) => ({ name, test: () => true, scroll: false })),
     columns,
     test: compileFilters(parseFilters(filters), () => 0, [], work),
     buckets: undefined,
@@ -38,7 +46,7 @@ const foldOf = ({ mostGroups = 1e9, filters = [] as unknown[], room = endless as
     needs: needsOf(['visitors']),
     bots: false,
     bounce: 'engaged',
-    keep: undefined,
+    keep,
     work,
     room,
     mostGroups,
@@ -54,6 +62,16 @@ test('more groups than there may be are refused while they come to be', () => {
   const fold = foldOf({ mostGroups: 3 })
   stepsOf(fold.add(visitOf(['/a', '/b', '/c', '/a'])))
   expect(() => stepsOf(fold.add(visitOf(['/a', '/d'])))).toThrow('dimensions: they make more than 3 groups')
+})
+
+test('a hit that meets several goals is in the tail once', () => {
+  const fold = foldOf({ dimensions: ['event:goal'], goals: ['A', 'B', 'C'], keep: new Set(['B']) })
+  stepsOf(fold.add(visitOf(['/a', '/b'])))
+  const { groups, tails } = fold.done()
+  expect([...groups.values(), ...tails].map(({ values, events, visits }) => [...values, events, visits])).toEqual([
+    ['B', 2, 1],
+    ['(other)', 2, 1],
+  ])
 })
 
 test('one visit with many hits is counted in steps', () => {
