@@ -32,12 +32,14 @@ const anyKey = fc.oneof(
   anyText.filter((name) => name !== '').map((name) => `${propPrefix}${name}`),
 )
 
-export const anyFilter: fc.Arbitrary<Filter> = fc.record({
-  key: anyKey,
-  not: fc.boolean(),
-  contains: fc.boolean(),
-  values: fc.array(anyText, { minLength: 1, maxLength: 4 }),
-})
+export const anyFilter: fc.Arbitrary<Filter> = fc
+  .record({
+    key: anyKey,
+    not: fc.boolean(),
+    contains: fc.boolean(),
+    values: fc.array(anyText, { minLength: 1, maxLength: 4 }),
+  })
+  .map((filter) => (filter.key === 'segment' ? { ...filter, contains: false } : filter))
 export const anyFilters = fc.array(anyFilter, { maxLength: 5 })
 
 export const anyDate = fc.integer({ min: 0, max: 20_000 }).map((n) => addDays('1999-12-31', n))

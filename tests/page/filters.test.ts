@@ -67,6 +67,7 @@ describe('filters as text', () => {
     ['page:"a', 5, /not closed/],
     ['page:"a"b', 8, /told apart by a space/],
     ['prop.:x', 0, /There is no filter "prop\."/],
+    ['page:/a segment~x', 8, /named whole: write segment:/],
     [`page:${'x|'.repeat(100)}x`, 206, /at most 100 values/],
     [`page:${'x'.repeat(2_001)}`, 5, /at most 2000 characters/],
     [Array.from({ length: 21 }, () => 'page:/a').join(' '), 160, /At most 20 filters/],

@@ -2,7 +2,13 @@
  * The dimensions that the page filters and groups by: the short name they have in the query box, in the URL and on the page, and
  * their name in the API. docs/page.md lists them.
  */
-export type Dimension = { key: string; api: string; label: string }
+export type Dimension = {
+  key: string
+  api: string
+  label: string
+  /** It is named whole: nothing is sought in it, nothing grouped by it. */
+  isNamed?: true
+}
 
 const named = (key: string, api: string, label: string): Dimension => ({ key, api, label })
 
@@ -13,6 +19,8 @@ export const dimensions: readonly Dimension[] = [
   named('host', 'event:hostname', 'Host'),
   named('title', 'event:title', 'Title'),
   named('event', 'event:name', 'Event'),
+  named('goal', 'event:goal', 'Goal'),
+  { ...named('segment', 'segment', 'Segment'), isNamed: true },
   named('channel', 'visit:channel', 'Channel'),
   named('source', 'visit:source', 'Source'),
   named('referrer', 'visit:referrer', 'Referrer'),

@@ -96,6 +96,8 @@ const createReader = (text: string) => {
     const from = at
     const name = key()
     const operator = text[at]
+    if (operator === '~' && dimensionOf(name)?.isNamed)
+      throw new Wrong(from, `A ${name} is named whole: write ${name}:"its name", as the site's settings have it.`)
     if (operator !== ':' && operator !== '~') throw new Wrong(from, `Behind "${name}" comes : (is) or ~ (contains), then a value.`)
     at++
     return { key: name, not, contains: operator === '~', values: values() }

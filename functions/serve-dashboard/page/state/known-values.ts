@@ -24,7 +24,7 @@ export const useKnownValues = (sought: Sought | undefined): { values: readonly K
 
   useEffect(() => {
     const dimension = sought && dimensionOf(sought.key)
-    if (!sought || !key || !dimension) return
+    if (!sought || !key || !dimension || dimension.isNamed) return
     const abort = new AbortController()
     const isNamed = named.has(sought.key)
     const filters = isNamed || sought.word === '' ? [] : [['contains', dimension.api, [sought.word], { case_sensitive: false }]]
@@ -57,5 +57,8 @@ export const useKnownValues = (sought: Sought | undefined): { values: readonly K
   }, [key])
 
   const values = sought ? state.values.filter(({ value, label }) => isFound(value, label, sought.word)).slice(0, most) : []
-  return { values: state.key === key ? values : [], isAsking: key !== undefined && state.key !== key }
+  return {
+    values: state.key === key ? values : [],
+    isAsking: key !== undefined && state.key !== key && !dimensionOf(sought?.key ?? '')?.isNamed,
+  }
 }

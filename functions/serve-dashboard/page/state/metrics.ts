@@ -55,7 +55,7 @@ export const cards: readonly Metric[] = [
     unit: 'percent',
     better: 'less',
     definition:
-      'Share of the visits begun in the period that are not engaged: under 10 seconds in the foreground and only one page (or, as a site may be set, exactly one page and nothing else).',
+      'Share of the visits begun in the period that are not engaged: under 10 seconds in the foreground, only one page and no goal met (or, as a site may be set, exactly one page and nothing else).',
     formula: 'bounced visits / visits begun',
   },
   {
@@ -107,6 +107,23 @@ const more: readonly Metric[] = [
     better: 'more',
     definition: 'Visitors of the row, of all visitors of the period and the filters.',
     formula: 'visitors / all visitors',
+  },
+  {
+    name: 'conversion_rate',
+    label: 'Conversion rate',
+    unit: 'percent',
+    better: 'more',
+    definition: 'Visitors who met the goal, of all visitors that the filters leave when what they say about goals is not asked.',
+    formula: 'visitors with the goal / visitors',
+    parts: 'Somebody may meet several goals, and each of them is of all visitors: rows need not add up.',
+  },
+  {
+    name: 'group_conversion_rate',
+    label: 'Conversion rate within',
+    unit: 'percent',
+    better: 'more',
+    definition: 'Visitors of the row who met the goal, of all visitors of the row: of those from Germany, how many signed up.',
+    formula: 'visitors of the row with the goal / visitors of the row',
   },
 ]
 
