@@ -130,7 +130,25 @@ describe('POST /api/v2/query', () => {
     }
   })
 
-  test('what is wrong is said, what comes later too', async () => {
+  test('a goal that is set holds at once for what is there, and so does a segment', async () => {
+    const { ask, visit, sites, site, turn } = await aWorld()
+    await visit({ at: '2026-03-15T09:00:00Z', hits: [{ path: '/docs/a' }] }, { at: '2026-03-15T09:00:00Z' })
+    const byGoal = { metrics: ['visitors', 'conversion_rate'], dimensions: ['event:goal'] }
+    const segment = { filters: [['is', 'segment', ['Readers']]] }
+    expect((await ask(byGoal)).results).toEqual([])
+    expect(await ask(segment)).toMatchObject({ status: 400, error: expect.stringContaining('the site has no segments') })
+    const goals = [{ name: 'Docs', page: '/docs/*' }]
+    const segments = [{ name: 'Readers', filters: [['is', 'event:goal', ['Docs']]] }]
+    await sites.put({ ...site, version: 2, goals, segments })
+    await turn(1_000)
+    expect((await ask(byGoal)).results).toEqual([{ dimensions: ['Docs'], metrics: [1, 50] }])
+    expect((await ask(segment)).results).toEqual([{ dimensions: [], metrics: [1] }])
+    await sites.put({ ...site, version: 3, goals: [{ name: 'Home', page: '/' }] })
+    await turn(1_000)
+    expect((await ask(byGoal)).results).toEqual([{ dimensions: ['Home'], metrics: [1, 50] }])
+  })
+
+  test('what is wrong is said', async () => {
     const { ask, send, read } = await aWorld()
     expect(await ask({ metrics: ['vistors'] })).toMatchObject({
       status: 400,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { encodeSegment } from '#shared/segment/encode.ts'
 import { openSegment } from '#shared/segment/read.ts'
 import type { SegmentRow } from '#shared/segment/row.ts'
 import { exact, readBack } from './rows.ts'
@@ -31,6 +32,18 @@ test('a segment of version 1 is what it was', () => {
   expect(known.length).toBe(12)
   expect(rows.filter((_, i) => i % 25 === 0)).toEqual(known)
   expect(hash('sha256', rows.join('\n'), 'hex')).toBe('d96ff0e5d39be15c385ebcd2963a6c68b5d2776cbcf51da4b5bbec0d2badfc36')
+})
+
+test('rows without what came later are written in the same columns', () => {
+  const { from, to, columns } = openSegment(segment.head)
+  const rows = readBack(segment)
+  const again = encodeSegment(rows, { from, to })
+  expect([...openSegment(again.head).columns]).toEqual([...columns])
+  expect(again.chunks.map(({ column, group }) => `${column} ${group}`)).toEqual(
+    segment.chunks.map(({ column, group }) => `${column} ${group}`),
+  )
+  const met = encodeSegment([{ ...rows[0]!, s: { ...rows[0]!.s, goal: 1 } }, ...rows.slice(1)], { from, to })
+  expect([...openSegment(met.head).columns.keys()].filter((name) => !columns.has(name))).toEqual(['s.goal'])
 })
 
 test('it has all there is in a segment', () => {
