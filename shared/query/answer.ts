@@ -6,10 +6,10 @@ import { compileFilters, createWork, doneFilters, type Filter } from './filters.
 import { type Adder, columnsOf, createDonePass, createFold, type Fold, type Folded } from './fold.ts'
 import { queryLimits } from './limits.ts'
 import { type Columns, columnOf, type Visit } from './merge.ts'
-import { emptyGroup, type MetricValue, metricValue, needsOf } from './metrics.ts'
+import { type Beside, emptyGroup, type MetricValue, metricValue, needsOf } from './metrics.ts'
 import type { MetricName } from './names.ts'
 import { endless, type Room } from './room.ts'
-import { askedDimensions, changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
+import { askedBeside, askedDimensions, changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
 import { type Query, queryJson, timeDimensionOf } from './schema.ts'
 
 /** From a query to its answer: folds the range, and the range it is compared with, and writes rows and meta. */
@@ -39,7 +39,8 @@ type Warning = { code: string; warning: string }
 export type Answer = { results: AnswerRow[]; meta: Record<string, unknown>; query: Record<string, unknown> }
 
 type Period = { range: Range; buckets: Buckets | undefined }
-type Table = Period & { rows: Row[]; find(row: Row): Row | undefined }
+/** `asked`: who was asked for goals, for a row that another period has, too. */
+type Table = Period & { rows: Row[]; find(row: Row): Row | undefined; asked(row: Row): Pick<Beside, 'asked'> }
 
 /** The answer to a query (without freshness, which is the caller's). */
 export const answerQuery = async (asked: Asked): Promise<Answer> => {
@@ -159,7 +160,7 @@ const tableOf = (asked: Asked, period: Period, folded: Folded, calendar: Calenda
     dayAt: (t: number) => calendar.dayAt(t).day,
   }
   const rows = rowsOf(folded, finish)
-  return { ...period, rows, find: createFinder(rows) }
+  return { ...period, rows, find: createFinder(rows), asked: (row) => askedBeside(folded, row, asked.query.dimensions) }
 }
 
 /**
@@ -182,11 +183,11 @@ const comparedTable = async (asked: Asked, period: Period, main: Table, calendar
   return tableOf(asked, period, await foldAll(asked, period, new Set(main.rows.map(({ key }) => key))), calendar)
 }
 
-/** What a group shows in which nothing was counted: counts 0, what divides null. */
-const zeros = ({ query, site }: Asked): MetricValue[] => {
+/** What a row shows in a period in which nothing was counted of it: counts 0, what divides null, but for a goal that nobody met who was there. */
+const zeros = ({ query, site }: Asked, period: Table, row: Row): MetricValue[] => {
   const group = emptyGroup([], -1, needsOf(query.metrics))
   const isNew = site.identity === 'cookieless' ? undefined : () => false
-  return query.metrics.map((metric) => metricValue(metric, group, { allVisitors: 0, isNew }))
+  return query.metrics.map((metric) => metricValue(metric, group, { allVisitors: 0, isNew, ...period.asked(row) }))
 }
 
 const withLabel = (query: Query, values: readonly string[], label: string | undefined): readonly string[] => {
@@ -201,7 +202,7 @@ const answerRow = (asked: Asked, row: Row, before: Table | undefined): AnswerRow
   // The earlier period is shorter and has no such bucket.
   if (before.buckets && label === undefined) return { ...plain, comparison: null }
   const earlier = before.find(row)
-  const metrics = earlier?.metrics ?? zeros(asked)
+  const metrics = earlier?.metrics ?? zeros(asked, before, row)
   const dimensions = earlier?.values ?? withLabel(asked.query, row.values, label)
   return { ...plain, comparison: { dimensions, metrics, change: changes(row.metrics, metrics) } }
 }
@@ -214,7 +215,7 @@ const missingRows = (asked: Asked, main: Table, before: Table): AnswerRow[] => {
   return missing.flatMap((row) => {
     const label = main.buckets?.labels[row.bucket]
     if (main.buckets && label === undefined) return []
-    const metrics = zeros(asked)
+    const metrics = zeros(asked, main, row)
     return [
       {
         dimensions: withLabel(query, row.values, label),

@@ -196,10 +196,14 @@ export const createFold = (plan: FoldPlan): Fold => {
         if (isUpdate ? !goal.scroll && !readsUpdates : goal.scroll) continue
         if (!goal.test(visit, hit)) continue
         const group = hitGroup(visit, hit, goal.name)
-        // Of several goals beyond the limit of groups there is one tail: the hit is in it once.
-        if (group.tail && tail === group) continue
+        const counts = !isUpdate || goal.scroll
+        // Of several goals beyond the limit of groups there is one tail: the hit is in it once, as what it is for any of them.
+        if (group.tail && tail === group) {
+          if (counts) countVisit(group, hit, touched)
+          continue
+        }
         if (group.tail) tail = group
-        put(hit, group, !isUpdate || goal.scroll)
+        put(hit, group, counts)
       }
     }
     addDepths(depths)

@@ -25,7 +25,7 @@ import type { MetricName } from './names.ts'
  *
  * `event:goal`: a hit (an update as the pageview that it belongs to) lies in the row of each goal that it meets, and in none when it meets none. A goal of scroll depth is met by
  * engagement updates. Such an update, where it matches, counts in the row of that goal (without the dimension: where a filter names
- * the goal) like a counted hit for visitors and visits and all that is made of them, also for the rates above; never for pageviews
+ * the goal) like a counted hit for visitors and visits (started ones too) and all that is made of them, also for the rates above; never for pageviews
  * and events.
  *
  * Of visits that *start* in the range and have at least one matching counted hit (in a row with a time bucket: that start in the

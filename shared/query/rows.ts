@@ -43,7 +43,12 @@ export const rowsOf = (folded: Folded, finish: Finish): Row[] => {
   return [...[...folded.groups].map(([key, group]) => row(key, group)), ...folded.tails.map((group) => row('', group))]
 }
 
-const askedBeside = ({ asked }: Folded, group: Group, dimensions: readonly string[]): Pick<Beside, 'asked'> => {
+/** Who was asked for goals, beside a row or group. */
+export const askedBeside = (
+  { asked }: Folded,
+  group: Pick<Group, 'values' | 'bucket' | 'tail'>,
+  dimensions: readonly string[],
+): Pick<Beside, 'asked'> => {
   if (!asked) return {}
   const all = asked.all.get(keyAmong(group, dimensions, askedDimensions(dimensions).all)) ?? 0
   // A tail's values are those of many groups, some of which may stand for themselves beside another goal.

@@ -375,6 +375,22 @@ describe('conversion', () => {
     ])
   })
 
+  test('of a goal that nobody met in one of two periods is 0 there, not unknown', async () => {
+    const before: AVisit[] = [{ at: '2026-03-09T12:00:00Z', hits: [{ path: '/docs' }] }]
+    const after: AVisit[] = [{ at: noon, hits: [{ n: 'signup' }] }, { at: noon }]
+    const include = { compare: 'previous_period', compare_missing: true }
+    const query = { metrics: ['conversion_rate', 'group_conversion_rate'], ...day, dimensions: ['event:goal'], include }
+    const { results } = await ask(query, [...before, ...after], { site })
+    expect(results.map(({ dimensions, metrics, comparison }) => [...dimensions, metrics, comparison?.metrics, comparison?.change])).toEqual(
+      [
+        ['Signup', [50, 50], [0, 0], [null, null]],
+        ['Docs', [0, 0], [100, 100], [-100, -100]],
+      ],
+    )
+    const { results: alone } = await ask(query, after, { site })
+    expect(alone[0]?.comparison?.metrics).toEqual([null, null])
+  })
+
   test('never passes 100: whoever meets a scroll goal is among those who are asked', async () => {
     const late: AVisit[] = [
       { at: '2026-03-10T12:59:59Z', who: 'a', hits: [{ path: '/docs' }, { after: 60, n: 'engagement', path: '/docs', sd: 90, fg: 100 }] },

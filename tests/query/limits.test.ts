@@ -4,6 +4,7 @@ import { createFold } from '#shared/query/fold.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { createMerge, type Hit, type Visit } from '#shared/query/merge.ts'
 import { needsOf } from '#shared/query/metrics.ts'
+import type { MetricName } from '#shared/query/names.ts'
 import { createRooms, endless, type Room } from '#shared/query/room.ts'
 import { calendarOf } from '#shared/site/zone.ts'
 import { aSite, blocksOf } from './world.ts'
@@ -30,6 +31,7 @@ const visitOf = (pages: readonly string[]): Visit => ({
 const foldOf = ({
   dimensions = ['event:page'],
   goals = [] as string[],
+  metrics = ['visitors'] as MetricName[],
   keep = undefined as Set<string> | undefined,
   mostGroups = 1e9,
   filters = [] as unknown[],
@@ -38,12 +40,12 @@ const foldOf = ({
   const work = createWork()
   return createFold({
     dimensions,
-    goals: goals.map((name) => ({ name, test: () => true, scroll: false })),
+    goals: goals.map((name) => ({ name, test: () => true, scroll: name === 'Depth' })),
     columns,
     test: compileFilters(parseFilters(filters), () => 0, [], work),
     buckets: undefined,
     range: { from: 0, to: 10 },
-    needs: needsOf(['visitors']),
+    needs: needsOf(metrics),
     bots: false,
     bounce: 'engaged',
     keep,
@@ -71,6 +73,14 @@ test('a hit that meets several goals is in the tail once', () => {
   expect([...groups.values(), ...tails].map(({ values, events, visits }) => [...values, events, visits])).toEqual([
     ['B', 2, 1],
     ['(other)', 2, 1],
+  ])
+})
+
+test('an update in the tail counts as what it is in any of its rows', () => {
+  const fold = foldOf({ dimensions: ['event:goal'], goals: ['Page', 'Depth'], keep: new Set(), metrics: ['visitors', 'scroll_depth'] })
+  stepsOf(fold.add({ ...visitOf([]), hits: [{ ...hitOf('/a'), kind: 2, path: '/a', sd: 80 }] }))
+  expect(fold.done().tails.map(({ visits, visitors, events, scrollSum }) => [visits, visitors?.size, events, scrollSum])).toEqual([
+    [1, 1, 0, 80],
   ])
 })
 
