@@ -17,22 +17,31 @@ export type MinuteSums = { site: string; minute: number; pageviews: number; even
 /** A visitor was active at `t` (the greatest stands). */
 export type Seen = { site: string; vis: string; t: number }
 
-export type RollupChange = { blocks: Block[]; minutes: MinuteSums[]; seen: Seen[] }
+/** `bases`: where memtables begin that this change is the first to put rows into, as far as the caller knows. */
+export type RollupChange = { blocks: Block[]; bases: Base[]; minutes: MinuteSums[]; seen: Seen[] }
+/** All rows of a site and day at event offsets below `base` are in segments. */
+export type Base = { site: string; day: number; base: number }
+
+/** A memtable `[base, next)` or a sealed copy: it has all rows of its day at event offsets `[from, to)`, and blocks that lie within. */
+export type HotInterval = { day: number; from: number; to: number; rows: number }
 
 /** A place in a reading: blocks after it, by `from` and then by day, are still to come. */
 export type BlockCursor = { from: number; day: number }
 /** One page of a reading. `next` is where the following page begins; absent = there is none. */
-export type BlockPage = { fence: RollupFence | undefined; blocks: Block[]; next?: BlockCursor }
+export type BlockPage = { fence: RollupFence | undefined; intervals: HotInterval[]; blocks: Block[]; next?: BlockCursor }
 
 export type Memtables = {
   fence(partition: number): Promise<RollupFence | undefined>
   /** Writes the fence only when there is none, and answers the fence that stands afterwards. Atomic. */
   init(partition: number, fence: RollupFence): Promise<RollupFence>
-  /** If the stored fence equals `was` (gen, next, src): writes the change and `now`, all or nothing; else changes nothing: `stale`. */
+  /**
+   * If the stored fence equals `was` (gen, next, src): writes the change and `now`, all or nothing; else changes nothing: `stale`. `stale` too
+   * when a block lies below its memtable's base, or there is no base, neither stored nor among the change's. A stored base stands.
+   */
   commit(partition: number, was: RollupFence, now: RollupFence, change: RollupChange): Promise<'done' | 'stale'>
   /**
-   * A page of the blocks of one site on the days `fromDay ≤ day ≤ toDay`, by `from` and then by day, with the fence, in one atomic
-   * read. A day may be larger than memory, so a page ends with the block that brings its bodies to `characters` (by default the
+   * A page of the blocks of one site on the days `fromDay ≤ day ≤ toDay`, by `from` and then by day, with the fence and all intervals
+   * of these days, in one atomic read. A day may be larger than memory, so a page ends with the block that brings its bodies to `characters` (by default the
    * engine's own, a few million); every page that has a `next` has at least one block.
    */
   read(
@@ -42,7 +51,7 @@ export type Memtables = {
     toDay: number,
     page?: { after?: BlockCursor | undefined; characters?: number },
   ): Promise<BlockPage>
-  /** First and last day (positive ones) that a site has rows on. */
+  /** First and last day (positive ones) that a site has blocks of. */
   days(partition: number, site: string): Promise<{ first: number; last: number } | undefined>
   /** Visitors last seen after `since`, and the sums of the minutes from `since` on. */
   live(partition: number, site: string, since: number): Promise<{ visitors: number; minutes: Omit<MinuteSums, 'site'>[] }>

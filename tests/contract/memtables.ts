@@ -6,7 +6,8 @@ import type { Block } from '#shared/segment/row.ts'
 export type MemtablesUnderTest = { memtables: Memtables; close(): Promise<void> | void }
 
 const fence: RollupFence = { gen: 7, topic: 't', next: 0, src: -1, logTime: 0 }
-const nothing: RollupChange = { blocks: [], minutes: [], seen: [] }
+const nothing: RollupChange = { blocks: [], bases: [], minutes: [], seen: [] }
+const basesOf = (blocks: readonly Block[], base = 0) => blocks.map(({ site, day }) => ({ site, day, base }))
 const block = (day: number, from: number, to: number, site = 'a.example'): Block => ({
   site,
   day,
@@ -28,12 +29,19 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
     const commitAll = async (changes: RollupChange[]) => {
       await under.memtables.init(0, fence)
       for (const [i, change] of changes.entries())
-        expect(await under.memtables.commit(0, { ...fence, next: i, src: i - 1 }, { ...fence, next: i + 1, src: i }, change)).toBe('done')
+        expect(
+          await under.memtables.commit(
+            0,
+            { ...fence, next: i, src: i - 1 },
+            { ...fence, next: i + 1, src: i },
+            { ...change, bases: basesOf(change.blocks) },
+          ),
+        ).toBe('done')
     }
 
     test('nothing is there at first', async () => {
       expect(await under.memtables.fence(0)).toBeUndefined()
-      expect(await under.memtables.read(0, 'a.example', -99999999, 99999999)).toEqual({ fence: undefined, blocks: [] })
+      expect(await under.memtables.read(0, 'a.example', -99999999, 99999999)).toEqual({ fence: undefined, intervals: [], blocks: [] })
       expect(await under.memtables.days(0, 'a.example')).toBeUndefined()
       expect(await under.memtables.live(0, 'a.example', 0)).toEqual({ visitors: 0, minutes: [] })
     })
@@ -58,11 +66,12 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
       await under.memtables.init(0, fence)
       const change = {
         blocks: [block(20261025, 0, 1)],
+        bases: [{ site: 'a.example', day: 20261025, base: 0 }],
         minutes: [{ site: 'a.example', minute: 0, pageviews: 1, events: 1, visits: 1 }],
         seen: [{ site: 'a.example', vis: 'v', t: 5 }],
       }
       expect(await under.memtables.commit(0, { ...fence, ...other }, { ...fence, next: 9 }, change)).toBe('stale')
-      expect(await under.memtables.read(0, 'a.example', 0, 99999999)).toEqual({ fence, blocks: [] })
+      expect(await under.memtables.read(0, 'a.example', 0, 99999999)).toEqual({ fence, intervals: [], blocks: [] })
       expect(await under.memtables.live(0, 'a.example', 0)).toEqual({ visitors: 0, minutes: [] })
     })
 
@@ -76,6 +85,38 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
       expect(blocks).toEqual([block(20261026, 0, 1), block(20261025, 1, 2), block(20261026, 2, 3)])
       expect((await under.memtables.read(0, 'a.example', -20261031, -20261001)).blocks).toEqual([block(-20261026, 2, 3)])
       expect(await under.memtables.days(0, 'a.example')).toEqual({ first: 20261025, last: 20261027 })
+    })
+
+    describe('the base of a memtable', () => {
+      const commit = (blocks: Block[], bases: RollupChange['bases']) =>
+        under.memtables.commit(0, fence, { ...fence, next: 10, src: 1 }, { ...nothing, blocks, bases })
+      const read = () => under.memtables.read(0, 'a.example', 20261025, 20261025)
+      beforeEach(async () => void (await under.memtables.init(0, fence)))
+
+      test('is where its interval begins; it goes to the fence', async () => {
+        expect(await commit([block(20261025, 5, 6)], [{ site: 'a.example', day: 20261025, base: 4 }])).toBe('done')
+        expect((await read()).intervals).toEqual([{ day: 20261025, from: 4, to: 10, rows: 1 }])
+      })
+
+      test.each<[string, RollupChange['bases']]>([
+        ['no base', []],
+        ['the base of another day', [{ site: 'a.example', day: 20261026, base: 0 }]],
+        ['a base above its block', [{ site: 'a.example', day: 20261025, base: 6 }]],
+      ])('%s: stale, and nothing is changed', async (_what, bases) => {
+        expect(await commit([block(20261025, 5, 6)], bases)).toBe('stale')
+        expect(await read()).toEqual({ fence, intervals: [], blocks: [] })
+      })
+
+      test('that is stored stands', async () => {
+        expect(await commit([block(20261025, 5, 6)], [{ site: 'a.example', day: 20261025, base: 4 }])).toBe('done')
+        const [was, now] = [
+          { ...fence, next: 10, src: 1 },
+          { ...fence, next: 20, src: 2 },
+        ]
+        const change = { ...nothing, blocks: [block(20261025, 10, 20)], bases: [{ site: 'a.example', day: 20261025, base: 9 }] }
+        expect(await under.memtables.commit(0, was, now, change)).toBe('done')
+        expect((await read()).intervals).toEqual([{ day: 20261025, from: 4, to: 20, rows: 2 }])
+      })
     })
 
     describe('page by page', () => {
@@ -119,12 +160,17 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
         const now = { ...fence, next: 1, src: 0 }
         const found = await pages(1, [20261026, 20261026], async (n) => {
           if (n > 0) return
-          const change = { ...nothing, blocks: [late, block(20261025, 9, 10)] }
+          const change = { ...nothing, blocks: [late, block(20261025, 9, 10)] } // their bases are known
           expect(await under.memtables.commit(0, now, { ...now, next: 10, src: 1 }, change)).toBe('done')
         })
         expect(found.flat()).toEqual([all[0], all[2], late])
         expect(await under.memtables.read(0, 'a.example', from, to, { after: { from: 1, day: 20261026 } })).toEqual({
           fence: { ...now, next: 10, src: 1 },
+          intervals: [
+            { day: 20261025, from: 0, to: 10, rows: 3 },
+            { day: 20261026, from: 0, to: 10, rows: 3 },
+            { day: 20261027, from: 0, to: 10, rows: 2 },
+          ],
           blocks: [all[3], all[4], all[5], block(20261025, 9, 10), late],
         })
       })

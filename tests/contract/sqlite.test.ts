@@ -13,6 +13,8 @@ import { importsContract } from './imports.ts'
 import { leasesContract } from './leases.ts'
 import { logContract } from './log.ts'
 import { memtablesContract } from './memtables.ts'
+import { sealsContract } from './seals.ts'
+import { segmentsContract } from './segments.ts'
 import { sessionsContract } from './sessions.ts'
 import { sitesContract } from './sites.ts'
 
@@ -65,6 +67,10 @@ sessionsContract('SQLite in memory', inMemory)
 sessionsContract('SQLite in a folder, written behind', gathered)
 memtablesContract('SQLite in memory', inMemory)
 memtablesContract('SQLite in a folder', inFolder)
+sealsContract('SQLite in memory', inMemory)
+sealsContract('SQLite in a folder', inFolder)
+segmentsContract('SQLite in memory', inMemory)
+segmentsContract('SQLite in a folder', inFolder)
 sitesContract('SQLite in memory', inMemory)
 sitesContract('SQLite in a folder', inFolder)
 importsContract('SQLite in memory', inMemory)

@@ -11,6 +11,8 @@ import { createImports } from './imports.ts'
 import { createLeases } from './leases.ts'
 import { createLogFile, createLogReader, createLogWriter } from './log.ts'
 import { createMemtables } from './memtables.ts'
+import { createSeals } from './seals.ts'
+import { createProgress, createSegments } from './segments.ts'
 import { createSessions } from './sessions.ts'
 import { createSites } from './sites.ts'
 
@@ -109,6 +111,9 @@ export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock:
       log,
       sessions,
       memtables: createMemtables(stateDb),
+      seals: createSeals(stateDb),
+      segments: createSegments(stateDb),
+      progress: createProgress(stateDb),
       ...createSites(siteDb),
       ...createImports(siteDb),
       bus,

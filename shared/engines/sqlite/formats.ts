@@ -3,11 +3,13 @@ import type { FileFormat } from './database.ts'
 import { importTables } from './imports.ts'
 import { topicTables } from './log.ts'
 import { memtableTables } from './memtables.ts'
+import { sealTables } from './seals.ts'
+import { segmentTables } from './segments.ts'
 import { sessionTables } from './sessions.ts'
 import { siteTables } from './sites.ts'
 
 /**
- * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions and memtables, `site.db` sites, salts,
+ * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions, memtables and segments, `site.db` sites, salts,
  * secrets and imports, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
  */
 export const formats = {
@@ -25,7 +27,7 @@ export const formats = {
     synchronous: 'NORMAL',
     cacheKib: 65_536,
     checkpointPages: 8_000,
-    migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables],
+    migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables, sealTables + segmentTables],
   },
   site: {
     name: 'site',

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { BlockCursor, BlockPage, Memtables, MinuteSums, RollupFence } from '../../ports/memtables.ts'
+import type { Base, BlockCursor, BlockPage, HotInterval, Memtables, MinuteSums, RollupFence } from '../../ports/memtables.ts'
 import type { Block } from '../../segment/row.ts'
 import { guarded, inSnapshot, inTransaction } from './database.ts'
 
@@ -22,6 +22,14 @@ const prepare = (db: DatabaseSync) => ({
   moveFence: db.prepare(
     'UPDATE rollup_fence SET gen = ?, topic = ?, next = ?, src = ?, logTime = ? WHERE part = ? AND gen = ? AND next = ? AND src = ?',
   ),
+  base: db.prepare('SELECT base FROM memtable WHERE part = ? AND site = ? AND day = ?'),
+  /** Where there were no rows, it begins now: `first` and `firstSrc` are the fence before the batch that brought the first of them. */
+  grow: db.prepare(`INSERT INTO memtable (part, site, day, base, first, firstSrc, rows, characters, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET first = iif(rows = 0, excluded.first, first), firstSrc = iif(rows = 0, excluded.firstSrc, firstSrc),
+      born = iif(rows = 0, excluded.born, born), rows = rows + excluded.rows, characters = characters + excluded.characters`),
+  intervals: db.prepare(`SELECT day, "from", "to", rows FROM sealed WHERE part = ?1 AND site = ?2 AND day BETWEEN ?3 AND ?4
+    UNION ALL SELECT day, base, (SELECT next FROM rollup_fence WHERE part = ?1), rows FROM memtable
+    WHERE part = ?1 AND site = ?2 AND day BETWEEN ?3 AND ?4 AND rows > 0 ORDER BY 1, 2`),
   putBlock: db.prepare('INSERT INTO block (part, site, day, "from", "to", rows, body) VALUES (?, ?, ?, ?, ?, ?, ?)'),
   // Only places are looked for, so that what is sorted over several days is numbers; within a day the key is in order already.
   dayPlaces: db.prepare('SELECT rowid AS place FROM block WHERE part = ? AND site = ? AND day = ? AND "from" > ? ORDER BY "from"'),
@@ -54,7 +62,7 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
       ? sql.dayPlaces.iterate(partition, site, fromDay, after.from)
       : sql.places.iterate(partition, site, fromDay, toDay, after.from, after.day)) as IterableIterator<{ place: number }>
 
-  const pageOf = (places: Iterable<{ place: number }>, characters: number): Omit<BlockPage, 'fence'> => {
+  const pageOf = (places: Iterable<{ place: number }>, characters: number): Pick<BlockPage, 'blocks' | 'next'> => {
     const blocks: Block[] = []
     let length = 0
     for (const { place } of places) {
@@ -67,6 +75,23 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
     return { blocks }
   }
 
+  /** The base of each block, in order; `undefined` when one of them has none, or lies below it. */
+  const basesOf = (partition: number, blocks: readonly Block[], given: readonly Base[]): number[] | undefined => {
+    const bases = blocks.map(
+      ({ site, day }) =>
+        (sql.base.get(partition, site, day) as { base: number } | undefined)?.base ??
+        given.find((one) => one.site === site && one.day === day)?.base,
+    )
+    return bases.every((base, i) => base !== undefined && blocks[i]!.from >= base) ? (bases as number[]) : undefined
+  }
+
+  const putBlocks = (partition: number, was: RollupFence, now: RollupFence, blocks: readonly Block[], bases: readonly number[]): void => {
+    for (const [i, b] of blocks.entries()) {
+      sql.grow.run(partition, b.site, b.day, bases[i]!, was.next, was.src, b.rows, b.body.length, now.logTime)
+      sql.putBlock.run(partition, b.site, b.day, b.from, b.to, b.rows, b.body)
+    }
+  }
+
   return {
     fence: (partition) => guarded(() => fenceOf(partition)),
     init: (partition, f) =>
@@ -76,12 +101,14 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
           return fenceOf(partition)!
         }),
       ),
-    commit: (partition, was, now, { blocks, minutes, seen }) =>
+    commit: (partition, was, now, { blocks, bases: given, minutes, seen }) =>
       guarded(() =>
         inTransaction(db, () => {
+          const bases = basesOf(partition, blocks, given)
+          if (!bases) return 'stale'
           const moved = sql.moveFence.run(now.gen, now.topic, now.next, now.src, now.logTime, partition, was.gen, was.next, was.src)
           if (moved.changes === 0) return 'stale'
-          for (const b of blocks) sql.putBlock.run(partition, b.site, b.day, b.from, b.to, b.rows, b.body)
+          putBlocks(partition, was, now, blocks, bases)
           for (const m of minutes) sql.putMinute.run(partition, m.site, m.minute, m.pageviews, m.events, m.visits)
           if (seen.length > 0) sql.putSeen.run(partition, JSON.stringify(seen.map(({ site, vis, t }) => [site, vis, t])))
           return 'done'
@@ -91,6 +118,7 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
       guarded(() =>
         inSnapshot(db, () => ({
           fence: fenceOf(partition),
+          intervals: sql.intervals.all(partition, site, fromDay, toDay) as HotInterval[],
           ...pageOf(placesOf(partition, site, fromDay, toDay, after), characters),
         })),
       ),

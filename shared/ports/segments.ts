@@ -1,0 +1,51 @@
+import type { SiteDay } from './seals.ts'
+
+/**
+ * segments — the cold rows: immutable segments and the manifest that lists them. Both are only inserted; the same put twice leaves what
+ * was there. What another segment has superseded stays readable until it is dropped.
+ */
+
+/** A row of the manifest: a segment with all rows of a site and day at event offsets `[from, to)`. A negative day is a ledger's. */
+export type SegmentEntry = SiteDay & {
+  from: number
+  to: number
+  /** 0 = flushed from a memtable; 1 = a closed day, from 0 on. */
+  level: 0 | 1
+  /** Hash of the content. */
+  name: string
+  rows: number
+  hits: number
+  bytes: number
+  /** Log time at which it was made. */
+  at: number
+}
+
+export type SegmentChunk = { column: string; group: number; data: Buffer }
+export type ChunkName = { column: string; group: number }
+
+/** A site's day of which flushed rows lie beyond its closed segment (if it has one); `newest`: log time of the last of them. */
+export type OpenDay = SiteDay & { closed: boolean; newest: number }
+
+export type Segments = {
+  /** Stores a segment, then lists it: what is listed is whole. */
+  put(partition: number, entry: SegmentEntry, head: Buffer, chunks: readonly SegmentChunk[]): Promise<void>
+  /** The segments of one site on the days `fromDay ≤ day ≤ toDay`. */
+  list(partition: number, site: string, fromDay: number, toDay: number): Promise<SegmentEntry[]>
+  /** The head of a listed segment; `undefined` when it was dropped. */
+  head(partition: number, entry: SegmentEntry): Promise<Buffer | undefined>
+  /** The chunks asked for, in that order; `undefined` for one that is not there. */
+  read(partition: number, entry: SegmentEntry, chunks: readonly ChunkName[]): Promise<(Buffer | undefined)[]>
+  /** First and last day (positive ones) of a site's segments. */
+  days(partition: number, site: string): Promise<{ first: number; last: number } | undefined>
+  /** All days that are open. */
+  open(partition: number): Promise<OpenDay[]>
+  /** Drops at most `limit` segments whose interval one of level 1 holds too that was made before `before`; answers how many went. */
+  dropSuperseded(partition: number, before: number, limit: number): Promise<number>
+}
+
+/** progress — from where a stage that has lost its state begins again. */
+export type Progress = {
+  get(stage: string, partition: number): Promise<{ next: number; src: number } | undefined>
+  /** Moves it forward; a mark that is behind the one that stands changes nothing. */
+  advance(stage: string, partition: number, mark: { next: number; src: number }): Promise<void>
+}
