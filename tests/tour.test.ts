@@ -255,7 +255,7 @@ async function openProduct() {
       return fence!
     },
     loseState: () => {
-      for (const table of ['enrich_fence', 'sess', 'ids', 'imp', 'rollup_fence', 'block', 'seen', 'minute'])
+      for (const table of ['enrich_fence', 'sess', 'ids', 'imp', 'rollup_fence', 'block', 'memtable', 'sealed', 'seen', 'minute'])
         stores.files.state.exec(`DELETE FROM ${table}`)
       clock.advance(minute)
       enrichLoop = loopOf('enrich-session', 'hits', createEnrich({ ...stores, clock }))

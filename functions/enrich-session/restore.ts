@@ -3,26 +3,15 @@ import type { LogReader } from '#shared/ports/log.ts'
 import type { EnrichFence, Sessions } from '#shared/ports/sessions.ts'
 import type { Batch, BatchAnswer } from '#shared/trigger/envelope.ts'
 import { acceptEvents } from '#shared/visit/accept.ts'
-import { graceMs } from '#shared/visit/session.ts'
+import { firstNeeded } from '#shared/visit/horizon.ts'
 import { applyEvent, changeOf, emptyState } from '#shared/visit/state.ts'
-import { retryHorizonMs } from '#shared/visit/step.ts'
 
 /** State is the fold of `events`: after any doubt, or with none at all, it is read from there and nothing is computed again. */
 export const createRestore = ({ log, sessions, clock }: { log: LogReader; sessions: Sessions; clock: Clock }) => {
-  /** First event that a state may still depend on: older ones are expired whatever they say. */
-  const restoreFrom = async (partition: number): Promise<number> => {
-    const { earliest, end } = await log.ends('events', partition)
-    for (let offset = end - 1; offset >= earliest; offset--) {
-      const [last] = acceptEvents(await log.read('events', partition, offset, { records: 1, bytes: 1, waitMs: 0 }), undefined)
-      if (last) return log.offsetAt('events', partition, last.event.lt - retryHorizonMs - graceMs)
-    }
-    return earliest
-  }
-
   /** Begins with no state: everything that could still matter is folded anew from `events`. */
   const begin = async (partition: number): Promise<EnrichFence> => {
     const { id } = await log.ends('hits', partition)
-    const ev = await restoreFrom(partition)
+    const ev = await firstNeeded(log, partition)
     const gen = clock.random(6).readUIntBE(0, 6)
     return sessions.init(partition, { gen, topic: id, next: 0, ev, logTime: 0, mode: 'restore' })
   }

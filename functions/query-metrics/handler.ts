@@ -4,6 +4,7 @@ import { type Handler, json, type Reply, type Request } from '#shared/handler.ts
 import type { Bus } from '#shared/ports/bus.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
+import type { Segments } from '#shared/ports/segments.ts'
 import type { Secrets } from '#shared/ports/sites.ts'
 import { type Answer, answerQuery } from '#shared/query/answer.ts'
 import { type Freshness, isoTime } from '#shared/query/freshness.ts'
@@ -12,7 +13,6 @@ import { queryLimits } from '#shared/query/limits.ts'
 import { badQuery } from '#shared/query/names.ts'
 import { createRooms } from '#shared/query/room.ts'
 import { parseQuery, type Query } from '#shared/query/schema.ts'
-import { ledgerDay } from '#shared/rollup/block.ts'
 import { type Access, allow, identify } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import { siteName } from '#shared/site/domain.ts'
@@ -21,12 +21,20 @@ import { partitionCount } from '#shared/site/shards.ts'
 import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
 import { createLive } from './live.ts'
 import { preflight, withOrigin } from './origins.ts'
-import { beginReading, createPause, scanOf } from './reading.ts'
+import { beginReading, createPause, type Pause, reread, scanOf } from './reading.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** query-metrics: reports, the live stream and the ledger of a site. It only reads; who may see a site is decided before anything is looked up. */
 
-export type Ports = { memtables: Memtables; hits: LogReader; sites: KnownSites; secrets: Secrets; bus: Bus; clock: Clock }
+export type Ports = {
+  memtables: Memtables
+  segments: Segments
+  hits: LogReader
+  sites: KnownSites
+  secrets: Secrets
+  bus: Bus
+  clock: Clock
+}
 
 /** What the requests of one process share. */
 type Shared = Ports & { live: ReturnType<typeof createLive>; turns: Turns; rooms: ReturnType<typeof createRooms> }
@@ -126,11 +134,13 @@ const queryReply = async (ports: Shared, request: Request, seen: Seen): Promise<
   const body = parseBody(request)
   const site = await visibleSite(ports, access, siteOf(body), seen)
   const query = parseQuery(body, site)
-  return await ports.turns(access.hash, request.signal, () => answerReply(ports, request, site, query))
+  return await ports.turns(access.hash, request.signal, () => {
+    const pause = createPause(ports.clock, request.signal)
+    return reread(() => answerReply(ports, pause, site, query))
+  })
 }
 
-const answerReply = async (ports: Shared, { signal }: Request, site: SiteConfig, query: Query): Promise<Reply> => {
-  const pause = createPause(ports.clock, signal)
+const answerReply = async (ports: Shared, pause: Pause, site: SiteConfig, query: Query): Promise<Reply> => {
   const reading = await beginReading(ports, site.site, partitionCount)
   const freshness = await reading.freshness()
   const data = await reading.days()
@@ -171,18 +181,20 @@ const ledgerReply = async (ports: Shared, request: Request, seen: Seen): Promise
     ports.clock.now(),
   )
   if (typeof range === 'string') throw new FootfallError('bad-request', { detail: range })
-  return await ports.turns(access.hash, request.signal, () => foldLedger(ports, request, site?.site ?? '', range))
+  return await ports.turns(access.hash, request.signal, () => {
+    const pause = createPause(ports.clock, request.signal)
+    return reread(() => foldLedger(ports, pause, site?.site ?? '', range))
+  })
 }
 
-const foldLedger = async (ports: Ports, { signal }: Request, site: string, range: { from: number; to: number }): Promise<Reply> => {
+const foldLedger = async (ports: Ports, pause: Pause, site: string, range: { from: number; to: number }): Promise<Reply> => {
   const reading = await beginReading(ports, site, partitionCount)
   const { pendingRecords, pendingMs } = await reading.freshness()
-  const pause = createPause(ports.clock, signal)
   const fold = createLedgerFold(range)
   for (let partition = 0; partition < partitionCount; partition++) {
     for (let day = utcDay(range.from); day <= utcDay(range.to - 1); day = addDays(day, 1)) {
-      for await (const { block, before } of reading.blocks(partition, ledgerDay(day))) {
-        fold.take(block, before)
+      for await (const rows of reading.ledger(partition, day)) {
+        fold.add(rows)
         await pause()
       }
     }

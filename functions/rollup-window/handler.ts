@@ -2,29 +2,50 @@ import type { Clock } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
 import { type Handler, json } from '#shared/handler.ts'
 import type { Bus } from '#shared/ports/bus.ts'
-import type { LogReader } from '#shared/ports/log.ts'
-import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
+import type { LogRecord } from '#shared/ports/log.ts'
+import type { RollupChange, RollupFence } from '#shared/ports/memtables.ts'
+import type { SiteDay } from '#shared/ports/seals.ts'
+import { blockDays, cutOf, type KnownBase, onBases } from '#shared/rollup/base.ts'
 import { feedLimit, feedOf } from '#shared/rollup/feed.ts'
 import { foldUsable, liveMs } from '#shared/rollup/fold.ts'
+import type { LifeLimits } from '#shared/rollup/life.ts'
+import { reachOf } from '#shared/segment/chain.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { acceptEvents } from '#shared/visit/accept.ts'
 import type { EventRecord } from '#shared/visit/event.ts'
+import { stage } from './flush.ts'
+import { createLife, type LifePorts } from './life.ts'
 
 /**
  * rollup-window: folds accepted `events` into memtables (rows by site and day), the ledger and the realtime sums, in one commit
- * with its fence (data.md §9.2), and tells the live feed. It never reads a hit and never changes what enrich has said.
- * Sealing, flushing and closing days come with the segment store; until then every memtable begins at 0.
+ * with its fence (data.md §9.2), and tells the live feed. On ticks, and when a memtable is full, it moves rows into segments and closes days
+ * (life.ts). It never reads a hit and never changes what enrich has said.
  */
-export type Ports = { log: LogReader; memtables: Memtables; bus: Bus; clock: Clock }
+export type Ports = LifePorts & { bus: Bus; clock: Clock }
 
-export const createHandler = ({ log, memtables, bus, clock }: Ports): Handler => {
+export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}): Handler => {
+  const { log, memtables, seals, segments, progress, bus, clock } = ports
+  const life = createLife(ports, limits)
   const feedBudget = new Map<string, { second: number; left: number }>()
 
-  /** Begins with no state: all events there are are folded anew. */
+  /** Begins with no state: the events that are not in segments all of them are folded anew. */
   const beginRestore = async (partition: number): Promise<RollupFence> => {
     const { id, earliest } = await log.ends('events', partition)
+    const mark = (await progress.get(stage, partition)) ?? { next: earliest, src: -1 }
     const gen = clock.random(6).readUIntBE(0, 6)
-    return memtables.init(partition, { gen, topic: id, next: earliest, src: -1, logTime: 0 })
+    return memtables.init(partition, { gen, topic: id, ...mark, logTime: 0 })
+  }
+
+  /** Where the memtables of these days begin: as stored, else where the segments of the day end. */
+  const basesOf = async (partition: number, days: readonly SiteDay[]): Promise<KnownBase[]> => {
+    const known: KnownBase[] = []
+    for (const [i, base] of (await seals.bases(partition, days)).entries()) {
+      const { site, day } = days[i]!
+      known.push(
+        base === undefined ? { stored: false, base: reachOf(await segments.list(partition, site, day, day)) } : { stored: true, base },
+      )
+    }
+    return known
   }
 
   /** Offsets of another topic, or beyond the log's end, mean nothing: nothing may be skipped into silently. */
@@ -52,6 +73,20 @@ export const createHandler = ({ log, memtables, bus, clock }: Ports): Handler =>
     for (const site of new Set(events.map((event) => event.site))) bus.publish(`fresh.${site}`, '')
   }
 
+  /** Folds the records up to `end`, or up to the first base that lies among them: the rest comes again. */
+  const foldOnBases = async (
+    partition: number,
+    fence: RollupFence,
+    records: LogRecord[],
+    end: number,
+  ): Promise<{ events: EventRecord[]; change: RollupChange; next: number }> => {
+    const taken = records.filter(({ offset }) => offset < end)
+    const { events, change } = foldUsable(acceptEvents(taken, fence.src), fence.next, end)
+    const known = await basesOf(partition, blockDays(change))
+    const cut = cutOf(change, known)
+    return cut === undefined ? { events, change: onBases(change, known), next: end } : foldOnBases(partition, fence, records, cut)
+  }
+
   const takeBatch = async ({ partition, records, retry }: Batch): Promise<BatchAnswer> => {
     const fence = await memtables.fence(partition)
     if (!fence) return { seek: (await beginRestore(partition)).next }
@@ -61,25 +96,28 @@ export const createHandler = ({ log, memtables, bus, clock }: Ports): Handler =>
     if (first > fence.next) return { seek: fence.next }
     if (last < fence.next) return { next: fence.next }
     const fresh = records.filter(({ offset }) => offset >= fence.next)
-    const { events, change } = foldUsable(acceptEvents(fresh, fence.src), fence.next, last + 1)
+    const { events, change, next } = await foldOnBases(partition, fence, fresh, last + 1)
     const now: RollupFence = {
       ...fence,
-      next: last + 1,
+      next,
       src: events.at(-1)?.src ?? fence.src,
       logTime: Math.max(fence.logTime, events.at(-1)?.lt ?? 0),
     }
     if ((await memtables.commit(partition, fence, now, change)) === 'stale')
       return { seek: (await memtables.fence(partition))?.next ?? fence.next }
     publish(events)
+    await life.afterCommit(partition, now.logTime)
     return { next: now.next }
   }
 
-  /** An empty batch: nothing to take, time to tidy up. */
-  const tick = async ({ partition, logTime }: Batch): Promise<BatchAnswer> => {
+  /** An empty batch: nothing to take, time for everything else. */
+  const tick = async ({ partition, logTime, logEnd }: Batch): Promise<BatchAnswer> => {
     const fence = await memtables.fence(partition)
     if (!fence) return { seek: (await beginRestore(partition)).next }
     await checkLog(partition, fence)
     await memtables.trimLive(partition, logTime - liveMs)
+    // While there is a backlog, its time counts: no day is over before its events were taken.
+    await life.run(partition, fence.next < logEnd ? fence.logTime : logTime)
     return { next: fence.next }
   }
 

@@ -1,5 +1,5 @@
 import { countryName } from '../hit/countries.ts'
-import type { RowHit } from '../segment/row.ts'
+import type { SegmentHit } from '../segment/row.ts'
 import type { Calendar } from '../site/zone.ts'
 import type { Session } from '../visit/event.ts'
 import { isTimeDimension, wallHour } from './buckets.ts'
@@ -14,7 +14,7 @@ import { badQuery, notSet, unknownName } from './names.ts'
  */
 
 export type VisitReader = (s: Session, calendar: Calendar) => string
-export type HitReader = (h: RowHit) => string
+export type HitReader = (h: SegmentHit) => string
 
 const set = (value: string | undefined): string => (value === undefined || value === '' ? notSet : value)
 

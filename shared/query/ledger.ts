@@ -1,5 +1,4 @@
-import { decodeLedger } from '../rollup/block.ts'
-import type { Block } from '../segment/row.ts'
+import type { LedgerRow } from '../rollup/block.ts'
 import type { Calendar } from '../site/zone.ts'
 import type { LedgerSums } from '../visit/event.ts'
 import { parseDate, parseInstant } from './dates.ts'
@@ -41,7 +40,7 @@ const addSums = (sums: Sums, n: LedgerSums): void => {
   addReasons(sums.refused, n.refused as Record<string, number> | undefined)
 }
 
-type LedgerFold = { take(block: Block, before: number): void; hours(): LedgerHour[] }
+type LedgerFold = { add(rows: Iterable<LedgerRow>): void; hours(): LedgerHour[] }
 
 /** Adds up ledger rows of hours that overlap `[from, to)`. */
 export const createLedgerFold = ({ from, to }: { from: number; to: number }): LedgerFold => {
@@ -55,8 +54,8 @@ export const createLedgerFold = ({ from, to }: { from: number; to: number }): Le
     return sums
   }
   return {
-    take(block, before) {
-      for (const { off, n } of decodeLedger(block)) if (off < before && n.hour >= hourOf(from) && n.hour < to) addSums(sumsOf(n.hour), n)
+    add(rows) {
+      for (const { n } of rows) if (n.hour >= hourOf(from) && n.hour < to) addSums(sumsOf(n.hour), n)
     },
     hours: () =>
       [...byHour]

@@ -1,5 +1,5 @@
 import { decodeRows } from '../rollup/block.ts'
-import type { Block, Row, RowHit } from '../segment/row.ts'
+import type { Block, SegmentHit, SegmentRow } from '../segment/row.ts'
 import type { Calendar } from '../site/zone.ts'
 import type { Session } from '../visit/event.ts'
 import { type HitReader, hitReader, type VisitReader, visitReader } from './dimensions.ts'
@@ -64,6 +64,8 @@ const none: readonly string[] = []
 type Merge = {
   /** Takes a block of the current day; rows at or beyond offset `before` are later than the answer and left out. */
   take(block: Block, before: number): void
+  /** Takes rows of the current day, wherever they come from. */
+  add(rows: Iterable<SegmentRow>): void
   /** Ends a day: the visits that lie on this day alone. Their room is given back with the next call. */
   day(): Visit[]
   /** Ends the reading: the visits that lie on several days. */
@@ -112,7 +114,7 @@ export const createMerge = (columns: Columns, range: { from: number; to: number 
     hits,
   })
 
-  const takeRow = (row: Row): void => {
+  const takeRow = (row: SegmentRow): void => {
     const held = day.get(row.s.id)
     const came = row.h.filter(({ t }) => t >= range.from && t < range.to).map((h) => hitOf(h, hitReaders, columns.paths, text))
     hold(came.length * hitBytes)
@@ -136,6 +138,10 @@ export const createMerge = (columns: Columns, range: { from: number; to: number 
     take(block, before) {
       free()
       for (const row of decodeRows(block)) if (row.off < before) takeRow(row)
+    },
+    add(rows) {
+      free()
+      for (const row of rows) takeRow(row)
     },
     day() {
       free()
@@ -171,7 +177,7 @@ export const createMerge = (columns: Columns, range: { from: number; to: number 
 const readVisit = (readers: readonly VisitReader[], s: Session, calendar: Calendar, text: Intern): readonly string[] =>
   readers.length === 0 ? none : readers.map((read) => text(read(s, calendar)))
 
-const hitOf = (h: RowHit, readers: readonly HitReader[], paths: boolean, text: Intern): Hit => ({
+const hitOf = (h: SegmentHit, readers: readonly HitReader[], paths: boolean, text: Intern): Hit => ({
   t: h.t,
   kind: h.n === 'pageview' ? pageview : h.n === 'engagement' ? engagement : otherEvent,
   vis: '',

@@ -10,6 +10,8 @@ import { checkEvent, deadOf } from './usable.ts'
  * Rows are upserts of the whole session on each of its days: no deltas, no sign rows.
  */
 type Accepted = { offset: number; event: EventRecord }
+/** A change as the events say it: where memtables begin is the caller's to find out. */
+export type Folded = Omit<RollupChange, 'bases'>
 
 /** Realtime answers look back this far. */
 export const liveMs = 60 * 60_000
@@ -35,7 +37,7 @@ const sumInto = (to: Record<string, number> | undefined, from: Record<string, nu
   return sums
 }
 
-const addLedger = (to: LedgerSums | undefined, n: LedgerSums): LedgerSums => {
+export const addLedger = (to: LedgerSums | undefined, n: LedgerSums): LedgerSums => {
   if (!to) return { ...n, flagged: sumInto(undefined, n.flagged), refused: sumInto(undefined, n.refused) }
   to.received += n.received
   to.counted += n.counted
@@ -101,7 +103,7 @@ const blocksOf = (lists: ByDay<Row | LedgerRow>, from: number, to: number): Bloc
  * Everything that the events at offsets `[from, to)` write. Blocks hold exactly the rows of their interval (C1). Throws when the content
  * of one of them cannot be used.
  */
-export const foldEvents = (accepted: readonly Accepted[], from: number, to: number): RollupChange => {
+export const foldEvents = (accepted: readonly Accepted[], from: number, to: number): Folded => {
   const lists: ByDay<Row | LedgerRow> = new Map()
   const live: Live = { minutes: new Map(), seen: new Map() }
   for (const { offset, event } of accepted) {
@@ -126,7 +128,7 @@ const usable = (one: Accepted): Accepted => {
 }
 
 /** The same, with events whose content cannot be used in the ledger as dead: one of them must not stop the partition for ever. */
-export const foldUsable = (accepted: readonly Accepted[], from: number, to: number): { events: EventRecord[]; change: RollupChange } => {
+export const foldUsable = (accepted: readonly Accepted[], from: number, to: number): { events: EventRecord[]; change: Folded } => {
   const fold = (all: readonly Accepted[]) => ({ events: all.map(({ event }) => event), change: foldEvents(all, from, to) })
   try {
     return fold(accepted)

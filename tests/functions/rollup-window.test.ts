@@ -137,7 +137,9 @@ describe('fence', () => {
     await putEvents(aVisit(0), aVisit(1))
     await ask(await eventRecords())
     const before = { rows: await rows(), ledger: await ledger(), gen: (await fence()).gen }
-    stores.files.state.exec('DELETE FROM rollup_fence; DELETE FROM block; DELETE FROM seen; DELETE FROM minute')
+    stores.files.state.exec(
+      'DELETE FROM rollup_fence; DELETE FROM block; DELETE FROM memtable; DELETE FROM sealed; DELETE FROM seen; DELETE FROM minute',
+    )
     await ask([])
     await ask(await eventRecords())
     expect([await rows(), await ledger()]).toEqual([before.rows, before.ledger])
@@ -223,7 +225,9 @@ describe('an event whose content cannot be used', () => {
     for (const at of [0, 1, 2]) await ask((await eventRecords(at)).slice(0, 1))
     const apart = { rows: await rows(), sums: (await ledger()).map(({ n }) => n) }
     expect(apart.sums[1]).toEqual({ hour: noon, received: 2, counted: 0, repeated: 0, dead: 2, lost: 0 })
-    stores.files.state.exec('DELETE FROM rollup_fence; DELETE FROM block; DELETE FROM seen; DELETE FROM minute')
+    stores.files.state.exec(
+      'DELETE FROM rollup_fence; DELETE FROM block; DELETE FROM memtable; DELETE FROM sealed; DELETE FROM seen; DELETE FROM minute',
+    )
     await ask([])
     await ask(await eventRecords())
     expect(await rows()).toEqual(apart.rows)

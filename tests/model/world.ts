@@ -8,6 +8,7 @@ import type { Handler, Reply, Request } from '#shared/handler.ts'
 import type { LogRecord } from '#shared/ports/log.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
 import type { Sessions } from '#shared/ports/sessions.ts'
+import type { LifeLimits } from '#shared/rollup/life.ts'
 import { hashOf } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
@@ -29,9 +30,22 @@ export type Parts = {
   rollup: typeof createRollup
   sessions: (sessions: Sessions, pause: () => Promise<void>) => Sessions
   memtables: (memtables: Memtables, pause: () => Promise<void>) => Memtables
+  /** Ports of the life of a day. */
+  life: (ports: LifeStores) => LifeStores
+  /** The ports that questions read by. */
+  reading: (ports: ReadingStores) => ReadingStores
 }
+type LifeStores = Pick<Stores, 'seals' | 'segments' | 'progress'>
+type ReadingStores = Pick<Stores, 'memtables' | 'segments'>
 
-export const realParts: Parts = { enrich: createEnrich, rollup: createRollup, sessions: (s) => s, memtables: (m) => m }
+export const realParts: Parts = {
+  enrich: createEnrich,
+  rollup: createRollup,
+  sessions: (s) => s,
+  memtables: (m) => m,
+  life: (l) => l,
+  reading: (r) => r,
+}
 
 export const readKey = `ff_read_${'r'.repeat(43)}`
 /** For imports. */
@@ -43,7 +57,7 @@ type Process = { stage: Stage; group: string; loop: Loop; busy: boolean }
 /** Tables that regress and vanish together: one fence and the state it guards. */
 const stageTables: Record<Stage, readonly string[]> = {
   'enrich-session': ['enrich_fence', 'sess', 'ids', 'imp'],
-  'rollup-window': ['rollup_fence', 'block', 'seen', 'minute'],
+  'rollup-window': ['rollup_fence', 'block', 'memtable', 'sealed', 'seen', 'minute'],
 }
 type Snapshot = { table: string; rows: Record<string, string | number>[] }[]
 
@@ -64,9 +78,12 @@ const putSnapshot = (db: DatabaseSync, stage: Stage, snapshot: Snapshot) => {
 }
 
 const pipelinePorts = {
-  log: ['append', 'read', 'ends', 'offsetAt'],
+  log: ['append', 'read', 'ends', 'offsetAt', 'trim'],
   sessions: ['load', 'init', 'commit', 'sweep'],
   memtables: ['fence', 'init', 'commit', 'trimLive'],
+  seals: ['bases', 'look', 'seal', 'readSealed', 'dropSealed', 'forgetBase'],
+  segments: ['put', 'list', 'head', 'read', 'open', 'dropSuperseded'],
+  progress: ['get', 'advance'],
   sites: ['find', 'at'],
 } as const
 
@@ -87,6 +104,8 @@ export type World = {
   drain(): Promise<void>
   putSite(config: SiteConfig): Promise<void>
   hits(): Promise<LogRecord[]>
+  /** All events that there ever were, also those that have been trimmed. */
+  events(): Promise<LogRecord[]>
   close(): void
 }
 
@@ -142,12 +161,40 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   }
   await makeSalts()
 
+  /** Events that were trimmed, for the check: what was taken is asked of all there ever were. */
+  const trimmed: LogRecord[] = []
+  const everything = { records: 100_000, bytes: 1e9, waitMs: 0 }
+  const log: Stores['log'] = {
+    ...stores.log,
+    async trim(topic, partition, offset) {
+      const known = trimmed.at(-1)?.offset ?? -1
+      const gone = await stores.log.read(topic, partition, 0, everything)
+      trimmed.push(...gone.filter((record) => record.offset > known && record.offset < offset))
+      await stores.log.trim(topic, partition, offset)
+    },
+  }
+
   const pauseFor = (group: string) => gates.guard({ pause: async () => undefined }, group, ['pause']).pause
 
+  // Days live fast: a few rows fill a memtable, a flushed copy goes at once in half of the worlds, and each looks for work after each commit.
+  const limits: Partial<LifeLimits> = {
+    flushRows: 1 + random.below(20),
+    flushCharacters: random.pick([1, 3_000, 1_000_000]),
+    flushAgeMs: random.pick([60_000, 30 * 60_000]),
+    closeAfterMs: random.pick([0, 2 * 3_600_000]),
+    closeAgainMs: random.pick([0, 60_000, 3_600_000]),
+    holdMs: random.pick([0, 30_000]),
+    lookMs: 0,
+  }
+  const life = parts.life(stores)
+
   const guardedPorts = (group: string) => ({
-    log: gates.guard(stores.log, group, pipelinePorts.log),
+    log: gates.guard(log, group, pipelinePorts.log),
     sessions: gates.guard(parts.sessions(stores.sessions, pauseFor(group)), group, pipelinePorts.sessions),
     memtables: gates.guard(parts.memtables(stores.memtables, pauseFor(group)), group, pipelinePorts.memtables),
+    seals: gates.guard(life.seals, group, pipelinePorts.seals),
+    segments: gates.guard(life.segments, group, pipelinePorts.segments),
+    progress: gates.guard(life.progress, group, pipelinePorts.progress),
     sites: gates.guard(stores.sites, group, pipelinePorts.sites),
     bus: stores.bus,
     clock,
@@ -156,7 +203,7 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   const begin = (stage: Stage) => {
     const group = `${stage} ${names++}`
     const ports = guardedPorts(group)
-    const handler: Handler = stage === 'enrich-session' ? parts.enrich(ports) : parts.rollup(ports)
+    const handler: Handler = stage === 'enrich-session' ? parts.enrich(ports) : parts.rollup(ports, limits)
     // Leases are a hint: here nobody takes one, so that two triggers do meet.
     const leases = { hold: async () => true, release: async () => undefined }
     const topic = stage === 'enrich-session' ? 'hits' : 'events'
@@ -178,7 +225,8 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     },
     { rate: 0 },
   )
-  const ask = createQuery({ ...stores, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
+  const reading = parts.reading(stores)
+  const ask = createQuery({ ...stores, ...reading, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
   const headers = { authorization: `Bearer ${readKey}` }
 
   const step = (process: Process) => {
@@ -205,13 +253,20 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     begin(process.stage)
   }
 
+  /** Events and state lie in one file: no state comes back that is older than what the log still has. */
+  const covered = (stage: Stage): Snapshot[] => {
+    const { earliest } = db.prepare('SELECT earliest FROM events_part WHERE part = 0').get() as { earliest: number }
+    const positionOf = (snapshot: Snapshot) => Number(snapshot[0]!.rows[0]?.[stage === 'enrich-session' ? 'ev' : 'next'] ?? earliest)
+    return snapshots[stage].filter((snapshot) => positionOf(snapshot) >= earliest)
+  }
+
   const nemesis = () => {
     const stage = random.pick(['enrich-session', 'rollup-window'] as const)
     const what = random.below(10)
     if (what < 4) replace(random.pick(processes), 'kill')
     else if (what < 7) replace(random.pick(processes), 'sleep')
-    else if (what < 9 && snapshots[stage].length > 0) {
-      putSnapshot(db, stage, random.pick(snapshots[stage]))
+    else if (what < 9 && covered(stage).length > 0) {
+      putSnapshot(db, stage, random.pick(covered(stage)))
       forgetHeld()
     } else {
       clearTables(db, stage)
@@ -284,7 +339,8 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
         }),
       ),
     putSite: async (config) => void (await stores.sites.put(config)),
-    hits: () => stores.log.read('hits', 0, 0, { records: 100_000, bytes: 1e9, waitMs: 0 }),
+    hits: () => stores.log.read('hits', 0, 0, everything),
+    events: async () => [...trimmed, ...(await stores.log.read('events', 0, 0, everything))],
     close: () => stores.close(),
   }
 }

@@ -6,6 +6,7 @@ import { createBus } from '#shared/engines/sqlite/bus.ts'
 import { openDatabase } from '#shared/engines/sqlite/database.ts'
 import { formats } from '#shared/engines/sqlite/formats.ts'
 import { createMemtables } from '#shared/engines/sqlite/memtables.ts'
+import { createSegments } from '#shared/engines/sqlite/segments.ts'
 import { createSites } from '#shared/engines/sqlite/sites.ts'
 import { replyOf } from '#shared/errors.ts'
 import type { Reply, Request } from '#shared/handler.ts'
@@ -67,7 +68,8 @@ export const aWorld = async () => {
   const { clock, turn, settle, pending } = aClock()
   const { log, state: hits } = aLog()
   const { sites, secrets } = createSites(openDatabase(formats.site, { path: ':memory:' }))
-  const memtables = createMemtables(openDatabase(formats.state, { path: ':memory:' }))
+  const state = openDatabase(formats.state, { path: ':memory:' })
+  const memtables = createMemtables(state)
   const bus = createBus()
   const subscribed = new Set<object>()
   const counted: Ports['bus'] = {
@@ -85,7 +87,15 @@ export const aWorld = async () => {
   const site = aSite({ created: start })
   await sites.put(site)
   await sites.put(aSite({ site: 'other.example' }))
-  const ports: Ports = { memtables, hits: log, sites: createKnownSites(sites, clock), secrets, bus: counted, clock }
+  const ports: Ports = {
+    memtables,
+    segments: createSegments(state),
+    hits: log,
+    sites: createKnownSites(sites, clock),
+    secrets,
+    bus: counted,
+    clock,
+  }
 
   const aKey = async (role: Role, of = ''): Promise<string> => {
     const key = newKey(role, clock)
@@ -97,7 +107,14 @@ export const aWorld = async () => {
     await table.init(0, fence)
     const next = blocks.reduce((end, block) => Math.max(end, block.to), fence.next + 1)
     const now = { ...fence, next, src: fence.src + 1, logTime: clock.now() }
-    expect(await table.commit(0, fence, now, { blocks, minutes: [], seen })).toBe('done')
+    expect(
+      await table.commit(0, fence, now, {
+        blocks,
+        bases: blocks.map(({ site: of, day }) => ({ site: of, day, base: 0 })),
+        minutes: [],
+        seen,
+      }),
+    ).toBe('done')
     fence = now
     while (hits.times.length <= fence.src) hits.times.push(clock.now())
   }

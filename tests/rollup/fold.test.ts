@@ -1,22 +1,21 @@
 import { describe, expect, test } from 'vitest'
-import type { RollupChange } from '#shared/ports/memtables.ts'
 import { decodeLedger, decodeRows } from '#shared/rollup/block.ts'
-import { foldEvents, liveMs } from '#shared/rollup/fold.ts'
+import { type Folded, foldEvents, liveMs } from '#shared/rollup/fold.ts'
 import { anEvent, aTouch, hour, minute, noon, today } from '../fixtures/hit.ts'
 
 const vis = 'aaaaaaaaaaaa'
 const yesterday = today - 1
 
 /** Folds events that stand at offsets from 10 on. */
-const fold = (...events: Parameters<typeof anEvent>[0][]): RollupChange =>
+const fold = (...events: Parameters<typeof anEvent>[0][]): Folded =>
   foldEvents(
     events.map((event, i) => ({ offset: 10 + i, event: anEvent({ at: 10 + i, ...event }) })),
     10,
     10 + events.length,
   )
-const rows = ({ blocks }: RollupChange, day = today, site = 'example.com') =>
+const rows = ({ blocks }: Folded, day = today, site = 'example.com') =>
   blocks.filter((block) => block.site === site && block.day === day).flatMap(decodeRows)
-const ledger = ({ blocks }: RollupChange, day = -today, site = 'example.com') =>
+const ledger = ({ blocks }: Folded, day = -today, site = 'example.com') =>
   blocks.filter((block) => block.site === site && block.day === day).flatMap(decodeLedger)
 
 test('nothing accepted, nothing written', () => {

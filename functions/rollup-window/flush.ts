@@ -1,0 +1,74 @@
+import type { Clock } from '#shared/clock.ts'
+import { FootfallError } from '#shared/errors.ts'
+import type { Memtables } from '#shared/ports/memtables.ts'
+import type { SealedCopy, Seals } from '#shared/ports/seals.ts'
+import type { Progress, Segments } from '#shared/ports/segments.ts'
+import { decodeLedger, decodeRows } from '#shared/rollup/block.ts'
+import { dueAt, isLedger, type LifeLimits } from '#shared/rollup/life.ts'
+import { type Stored, storedLedger, storedVisits } from '#shared/rollup/stored.ts'
+import type { Block } from '#shared/segment/row.ts'
+
+/**
+ * Seal and flush (data.md §9.3): F1 seal, F2 encode and store, F3 list in the manifest, F4 drop, F5 progress. Each step may be repeated, and
+ * whoever finds one done goes on with the next.
+ */
+export type FlushPorts = { memtables: Memtables; seals: Seals; segments: Segments; progress: Progress; clock: Clock }
+
+export const stage = 'rollup-window'
+
+const decodedOf = (copy: SealedCopy, blocks: readonly Block[]): Stored => {
+  const from = isLedger(copy) ? storedLedger(blocks.flatMap(decodeLedger), copy) : storedVisits(blocks.flatMap(decodeRows), copy)
+  return from
+}
+
+/** Throws when the blocks of a copy are not the rows that were put into it. */
+const checkWhole = (copy: SealedCopy, blocks: readonly Block[]): void => {
+  const rows = blocks.reduce((sum, block) => sum + decodeRows(block).length, 0)
+  if (rows === copy.rows) return
+  const what = `Rows of ${copy.site}, day ${copy.day}, events ${copy.from} to ${copy.to - 1}`
+  throw new FootfallError('damaged-segment', { detail: `${what}: ${rows} instead of ${copy.rows}.` })
+}
+
+export const createFlush = ({ seals, segments, progress, clock }: FlushPorts, limits: LifeLimits) => {
+  const isListed = async (partition: number, { site, day, from, to }: SealedCopy): Promise<boolean> =>
+    (await segments.list(partition, site, day, day)).some((one) => one.from === from && one.to === to)
+
+  const flush = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
+    const blocks = await seals.readSealed(partition, copy)
+    if (!blocks) return // another has dropped it
+    checkWhole(copy, blocks)
+    const { entry, head, chunks } = decodedOf(copy, blocks)
+    await segments.put(partition, { ...entry, level: 0, at: logTime }, head, chunks)
+  }
+
+  /** The next step of a sealed copy: into the manifest, and when it is there and no question needs it any more, out of the hot state. */
+  const settle = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
+    if (!(await isListed(partition, copy))) await flush(partition, copy, logTime)
+    if (clock.now() - copy.at >= limits.holdMs) await seals.dropSealed(partition, copy)
+  }
+
+  /** Flushes what is due, oldest first, until `isOver`. */
+  const flushDue = async (partition: number, logTime: number, isOver: () => boolean): Promise<void> => {
+    const { sealed, due } = await seals.look(partition, dueAt(logTime, limits), limits.atOnce)
+    for (const copy of sealed) {
+      if (isOver()) return
+      await settle(partition, copy, logTime)
+    }
+    for (const memtable of due)
+      for (;;) {
+        if (isOver()) return
+        const copy = await seals.seal(partition, memtable, clock.now(), limits.flushCharacters)
+        if (!copy) break
+        await settle(partition, copy, logTime)
+      }
+  }
+
+  /** Says from where a restore would begin. */
+  const report = async (partition: number): Promise<void> => {
+    const { low } = await seals.look(partition, { rows: Number.MAX_SAFE_INTEGER, characters: Number.MAX_SAFE_INTEGER, born: -1 }, 1)
+    const known = await progress.get(stage, partition)
+    if (low && low.next > (known?.next ?? 0)) await progress.advance(stage, partition, low)
+  }
+
+  return { flushDue, report }
+}

@@ -1,0 +1,53 @@
+import { FootfallError } from '#shared/errors.ts'
+import type { LogReader, LogTrimmer } from '#shared/ports/log.ts'
+import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
+import { firstNeeded } from '#shared/visit/horizon.ts'
+import { type ClosePorts, createClose } from './close.ts'
+import { createFlush, type FlushPorts, stage } from './flush.ts'
+
+/** The life of a day beside the taking of events: rows move from hot to cold, days are closed, what nobody needs any more goes. */
+export type LifePorts = FlushPorts & ClosePorts & { log: LogReader & LogTrimmer }
+
+export const createLife = (ports: LifePorts, changed: Partial<LifeLimits> = {}) => {
+  const { log, segments, progress, clock } = ports
+  const limits: LifeLimits = { ...lifeLimits, ...changed }
+  const { flushDue, report } = createFlush(ports, limits)
+  const { closeDue } = createClose(ports, limits)
+  let lookedAt = Number.NEGATIVE_INFINITY
+
+  const box = (): (() => boolean) => {
+    const end = clock.now() + limits.boxMs
+    return () => clock.now() > end
+  }
+
+  /** Events that are folded into segments and that enrich's state depends on no more. */
+  const trimEvents = async (partition: number): Promise<void> => {
+    const mark = await progress.get(stage, partition)
+    if (!mark) return
+    const { earliest } = await log.ends('events', partition)
+    const upTo = Math.min(mark.next, await firstNeeded(log, partition))
+    if (upTo > earliest) await log.trim('events', partition, upTo)
+  }
+
+  return {
+    /** On a tick. */
+    async run(partition: number, logTime: number): Promise<void> {
+      const isOver = box()
+      await flushDue(partition, logTime, isOver)
+      await report(partition)
+      await closeDue(partition, logTime, isOver)
+      await segments.dropSuperseded(partition, logTime - limits.keepMs, limits.atOnce)
+      await trimEvents(partition)
+    },
+    /** After a commit: a busy day must not wait for a tick. A store that fails must not keep events from being taken: the tick meets it too, and tells. */
+    async afterCommit(partition: number, logTime: number): Promise<void> {
+      if (clock.now() - lookedAt < limits.lookMs) return
+      lookedAt = clock.now()
+      try {
+        await flushDue(partition, logTime, box())
+      } catch (error) {
+        if (!(error instanceof FootfallError)) throw error
+      }
+    },
+  }
+}
