@@ -39,7 +39,10 @@ export type Segments = {
   days(partition: number, site: string): Promise<{ first: number; last: number } | undefined>
   /** All days that are open. */
   open(partition: number): Promise<OpenDay[]>
-  /** Drops at most `limit` segments whose interval one of level 1 holds too that was made before `before`; answers how many went. */
+  /**
+   * Drops at most `limit` segments whose interval one of level 1 holds too that was made before `before`; answers how many went. None of
+   * a day that is open: what lies beyond its closed segment may stand on them.
+   */
   dropSuperseded(partition: number, before: number, limit: number): Promise<number>
 }
 

@@ -1,5 +1,6 @@
 import { FootfallError } from '#shared/errors.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
+import { Outage } from './gates.ts'
 import { sites } from './plan.ts'
 import { answer, byDimensions, type Question, randomQuestion } from './questions.ts'
 import { createRandom, type Random } from './random.ts'
@@ -12,6 +13,8 @@ import type { World } from './world.ts'
 export type CheckOptions = RunOptions & {
   questions: number /** Chance per request that a question is asked while everything runs. */
   asking: number
+  /** So much time goes by at the end, step by step, and all is asked again: days are closed, what is superseded goes. */
+  ages?: readonly number[]
 }
 
 type Configs = (site: string, version: number) => SiteConfig
@@ -44,8 +47,10 @@ const differences = (got: ReturnType<typeof byDimensions>, wanted: ReturnType<ty
     return is === should ? [] : [`${row}: is ${is}, should be ${should}`]
   })
 
-const ask = async (world: World, facts: Recount, question: Question, config: SiteConfig): Promise<void> => {
-  const { results } = await world.query(question)
+const ask = async (world: World, facts: Recount, question: Question, config: SiteConfig): Promise<void> =>
+  compare((await world.query(question)).results, facts, question, config)
+
+const compare = (results: Parameters<typeof byDimensions>[0], facts: Recount, question: Question, config: SiteConfig): void => {
   const wrong = differences(byDimensions(results), byDimensions(answer(facts, question, config)))
   if (wrong.length > 0) throw new Error(`${JSON.stringify(question)}\n  ${wrong.join('\n  ')}`)
 }
@@ -63,6 +68,25 @@ const askWhileRunning = async (world: World, random: Random): Promise<void> => {
   const after = await world.stores.memtables.fence(0)
   const stood = after?.gen === before.gen && after.next === before.next
   if (failed && stood) throw new Error(`while running, up to ${before.src}: ${failed.message}`)
+}
+
+/** The same while the pipeline goes on under the question: rows are flushed, dropped and closed between its reads. */
+const askBeside = async (world: World, random: Random): Promise<void> => {
+  const known = recount(await world.hits(), await configsOf(world))
+  const config = (await world.stores.sites.find(random.pick(sites).site))!
+  const question = randomQuestion(random, known, config, world.clock.now())
+  const answer = await world.queryBeside(question).catch((error: unknown) => {
+    if (error instanceof Outage || (error instanceof FootfallError && error.retryable)) return undefined
+    throw error
+  })
+  if (!answer?.fence) return
+  const { src } = answer.fence
+  const taken = (await world.hits()).filter(({ offset }) => offset <= src)
+  try {
+    compare(answer.results, recount(taken, await configsOf(world)), question, config)
+  } catch (cause) {
+    throw new Error(`beside the pipeline, up to ${src}: ${(cause as Error).message}`, { cause })
+  }
 }
 
 /** What accepted events say was taken (R4: an event counts only where it says that it stands). */
@@ -116,13 +140,21 @@ const checkAll = async (options: CheckOptions): Promise<number> => {
   const random = createRandom(options.seed ^ 0xa5c)
   const { world, ok, sent, calls } = await run(options, async (running) => {
     if (random.chance(options.asking)) await askWhileRunning(running, random)
+    if (random.chance(options.asking)) await askBeside(running, random)
   })
   const facts = recount(await world.hits(), await configsOf(world))
   await checkHits(world, facts, ok, sent)
-  for (const { site } of [...sites, { site: '' }]) await checkLedger(world, facts, site)
-  for (let i = 0; i < options.questions; i++) {
-    const config = (await world.stores.sites.find(random.pick(sites).site))!
-    await ask(world, facts, randomQuestion(random, facts, config, world.clock.now()), config)
+  const askAll = async () => {
+    for (const { site } of [...sites, { site: '' }]) await checkLedger(world, recount(await world.hits(), await configsOf(world)), site)
+    for (let i = 0; i < options.questions; i++) {
+      const config = (await world.stores.sites.find(random.pick(sites).site))!
+      await ask(world, facts, randomQuestion(random, facts, config, world.clock.now()), config)
+    }
+  }
+  await askAll()
+  for (const ms of options.ages ?? []) {
+    await world.age(ms)
+    await askAll()
   }
   world.close()
   return calls

@@ -5,6 +5,8 @@ import { checkRun, faultsOf } from './check.ts'
 const seeds = Number(process.env['MODEL_SEEDS'] ?? 1_000)
 const first = Number(process.env['MODEL_FIRST'] ?? 1)
 const perTest = 50
+const hour = 3_600_000
+const day = 24 * hour
 
 export const describeModel = (share: number, shares: number): void => {
   describe('the pipeline is what the recount says', () => {
@@ -12,7 +14,15 @@ export const describeModel = (share: number, shares: number): void => {
     for (let i = 0; i < own.length; i += perTest) {
       const some = own.slice(i, i + perTest)
       test(`seeds ${some[0]} to ${some.at(-1)}`, { timeout: 120_000 }, async () => {
-        for (const seed of some) await checkRun({ seed, hits: 60, ...faultsOf(seed), questions: 20, asking: 0.05 })
+        for (const seed of some)
+          await checkRun({
+            seed,
+            hits: 60,
+            ...faultsOf(seed),
+            questions: 20,
+            asking: 0.05,
+            ages: seed % 3 === 0 ? [day + 3 * hour, 11 * day] : [],
+          })
       })
     }
   })

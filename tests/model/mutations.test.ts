@@ -24,6 +24,81 @@ const noAt: Edit[] = [
   { file: acceptFile, from: 'if (last !== undefined &&', to: 'if (false && last !== undefined &&' },
 ]
 
+/** The pages of hot rows, asked for after the segments were listed. */
+const coldFirst: Parts['reading'] = ({ memtables, segments }) => {
+  let listed: Awaited<ReturnType<typeof segments.list>> = []
+  return {
+    memtables: {
+      ...memtables,
+      async read(partition, site, from, to, page) {
+        listed = await segments.list(partition, site, from, to)
+        for (let i = 0; i < 60; i++) await new Promise((resolve) => setImmediate(resolve))
+        return memtables.read(partition, site, from, to, page)
+      },
+    },
+    segments: { ...segments, list: async () => listed },
+  }
+}
+
+const rollupWith = async (name: string, edits: readonly Edit[], through: readonly string[] = []): Promise<Parts> => ({
+  ...realParts,
+  rollup: await handlerOf<Parts['rollup']>(name, rollupFile, edits, through),
+})
+
+/** Those that need the life of a day to be found. */
+const lifeMutations: Record<string, () => Promise<Parts> | Parts> = {
+  'dropped before it is in the manifest': () => ({
+    ...realParts,
+    life: (ports) => ({
+      ...ports,
+      seals: {
+        ...ports.seals,
+        readSealed: async (partition, copy) => {
+          const blocks = await ports.seals.readSealed(partition, copy)
+          await ports.seals.dropSealed(partition, copy)
+          return blocks
+        },
+      },
+    }),
+  }),
+  'rows below the base are taken again': () =>
+    rollupWith('no-base', [
+      {
+        file: rollupFile,
+        from: 'base: reachOf(await segments.list(partition, site, day, day))',
+        to: 'base: (await segments.list(partition, site, day, day), 0)',
+      },
+    ]),
+  'progress from the fence alone': () => ({
+    ...realParts,
+    life: (ports) => ({
+      ...ports,
+      seals: {
+        ...ports.seals,
+        look: async (partition, due, limit) => {
+          const found = await ports.seals.look(partition, due, limit)
+          const fence = await ports.memtables.fence(partition)
+          return fence ? { ...found, low: { next: fence.next, src: fence.src } } : found
+        },
+      },
+    }),
+  }),
+  'cold is read before hot': () => ({ ...realParts, reading: coldFirst }),
+  'what is superseded goes at once': () => ({
+    ...realParts,
+    life: (ports) => ({
+      ...ports,
+      segments: {
+        ...ports.segments,
+        put: async (partition, entry, head, chunks) => {
+          await ports.segments.put(partition, entry, head, chunks)
+          await ports.segments.dropSuperseded(partition, Number.MAX_SAFE_INTEGER, 100)
+        },
+      },
+    }),
+  }),
+}
+
 const mutations: Record<string, () => Promise<Parts> | Parts> = {
   'enrich commits whatever the fence is': () => ({
     ...realParts,
@@ -122,6 +197,27 @@ const firstRed = async (parts: Parts): Promise<number | undefined> => {
   }
   return undefined
 }
+
+describe('a rule of the life of a day broken is found', () => {
+  const aging = (seed: number, parts?: Parts): CheckOptions => ({
+    ...options(seed, parts),
+    nemesis: 0.04,
+    asking: 0.3,
+    ages: [27 * 3_600_000],
+  })
+  for (const [name, make] of Object.entries(lifeMutations))
+    test(name, { timeout: 180_000 }, async () => {
+      const parts = await make()
+      let red: number | undefined
+      for (let seed = 1; seed <= most && red === undefined; seed++)
+        await checkRun(aging(seed, parts)).catch(() => {
+          red = seed
+        })
+      expect(red, `no seed up to ${most} finds it`).toBeDefined()
+      await checkRun(aging(red!))
+      console.info(`${name}: seed ${red}`)
+    })
+})
 
 describe('a rule broken is found', () => {
   for (const [name, make] of Object.entries(mutations)) {

@@ -6,7 +6,7 @@ import { createHandler as createRollup } from '#functions/rollup-window/handler.
 import { createSessions } from '#shared/engines/sqlite/sessions.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import type { LogRecord } from '#shared/ports/log.ts'
-import type { Memtables } from '#shared/ports/memtables.ts'
+import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
 import type { Sessions } from '#shared/ports/sessions.ts'
 import type { LifeLimits } from '#shared/rollup/life.ts'
 import { hashOf } from '#shared/site/access.ts'
@@ -35,7 +35,7 @@ export type Parts = {
   /** The ports that questions read by. */
   reading: (ports: ReadingStores) => ReadingStores
 }
-type LifeStores = Pick<Stores, 'seals' | 'segments' | 'progress'>
+type LifeStores = Pick<Stores, 'seals' | 'segments' | 'progress' | 'memtables'>
 type ReadingStores = Pick<Stores, 'memtables' | 'segments'>
 
 export const realParts: Parts = {
@@ -93,7 +93,11 @@ export type World = {
   stores: Stores
   /** Sends a request to collect-hit; undefined when the answer was lost. */
   send(request: Request): Promise<Reply | undefined>
-  query(body: unknown): Promise<{ results: { dimensions: unknown[]; metrics: unknown[] }[] }>
+  query(body: unknown): Promise<Answered>
+  /** Asks while everything else goes on; with the fence that the answer stands on. */
+  queryBeside(body: unknown): Promise<Answered & { fence: RollupFence | undefined }>
+  /** Lets so much time go by, with ticks, faults ended. */
+  age(ms: number): Promise<void>
   ledger(site: string, from: string, to: string): Promise<LedgerAnswer>
   /** Lets one thing happen: a waiting call goes on, or an idle process begins a step. */
   turn(): Promise<void>
@@ -108,6 +112,8 @@ export type World = {
   events(): Promise<LogRecord[]>
   close(): void
 }
+
+type Answered = { results: { dimensions: unknown[]; metrics: unknown[] }[] }
 
 export type LedgerAnswer = {
   hours: {
@@ -188,8 +194,19 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   }
   const life = parts.life(stores)
 
+  /** Events below are trimmed, or will be by a call that waits at its gate. */
+  let trimTo = 0
+  const guardedLog = (group: string): Stores['log'] => {
+    const guarded = gates.guard(log, group, pipelinePorts.log)
+    const trim: Stores['log']['trim'] = (topic, partition, offset) => {
+      trimTo = Math.max(trimTo, offset)
+      return guarded.trim(topic, partition, offset)
+    }
+    return { ...guarded, trim }
+  }
+
   const guardedPorts = (group: string) => ({
-    log: gates.guard(log, group, pipelinePorts.log),
+    log: guardedLog(group),
     sessions: gates.guard(parts.sessions(stores.sessions, pauseFor(group)), group, pipelinePorts.sessions),
     memtables: gates.guard(parts.memtables(stores.memtables, pauseFor(group)), group, pipelinePorts.memtables),
     seals: gates.guard(life.seals, group, pipelinePorts.seals),
@@ -227,7 +244,31 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   )
   const reading = parts.reading(stores)
   const ask = createQuery({ ...stores, ...reading, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
+  let asked: RollupFence | undefined
+  const beside = {
+    memtables: gates.guard(
+      {
+        ...reading.memtables,
+        fence: async (partition: number) => {
+          asked = await reading.memtables.fence(partition)
+          return asked
+        },
+      },
+      'reader',
+      ['fence', 'read', 'days'],
+    ),
+    segments: gates.guard(reading.segments, 'reader', ['list', 'head', 'read', 'days']),
+  }
+  const askBeside = createQuery({ ...stores, ...beside, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
   const headers = { authorization: `Bearer ${readKey}` }
+  const request = (body: unknown): Request => ({
+    method: 'POST',
+    path: '/api/v2/query',
+    query: '',
+    headers,
+    body: Buffer.from(JSON.stringify(body)),
+    address: '',
+  })
 
   const step = (process: Process) => {
     process.busy = true
@@ -253,11 +294,12 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     begin(process.stage)
   }
 
-  /** Events and state lie in one file: no state comes back that is older than what the log still has. */
+  /** A state that is older than what the log still has, or than what progress says is cold, is as good as lost: it never comes back. */
   const covered = (stage: Stage): Snapshot[] => {
-    const { earliest } = db.prepare('SELECT earliest FROM events_part WHERE part = 0').get() as { earliest: number }
-    const positionOf = (snapshot: Snapshot) => Number(snapshot[0]!.rows[0]?.[stage === 'enrich-session' ? 'ev' : 'next'] ?? earliest)
-    return snapshots[stage].filter((snapshot) => positionOf(snapshot) >= earliest)
+    const mark = db.prepare("SELECT next FROM progress WHERE stage = 'rollup-window'").get() as { next: number } | undefined
+    const least = stage === 'enrich-session' ? trimTo : Math.max(trimTo, mark?.next ?? 0)
+    const positionOf = (snapshot: Snapshot) => Number(snapshot[0]!.rows[0]?.[stage === 'enrich-session' ? 'ev' : 'next'] ?? least)
+    return snapshots[stage].filter((snapshot) => positionOf(snapshot) >= least)
   }
 
   const nemesis = () => {
@@ -323,10 +365,25 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
         return undefined // an outage between the function and its log: nobody knows whether the hits are in it
       }
     },
-    query: async (body) =>
-      answerOf(
-        await ask({ method: 'POST', path: '/api/v2/query', query: '', headers, body: Buffer.from(JSON.stringify(body)), address: '' }),
-      ),
+    query: async (body) => answerOf(await ask(request(body))),
+    async queryBeside(body) {
+      let done = false
+      const answer = askBeside(request(body)).then(answerOf)
+      const settled = () => {
+        done = true
+      }
+      answer.then(settled, settled)
+      while (!done) await turn()
+      return { ...(await answer), fence: asked }
+    },
+    async age(ms) {
+      clock.advance(ms)
+      for (let turns = 0; turns < 400; turns++) {
+        if (turns % 40 === 0) clock.advance(11_000)
+        await turn()
+      }
+      await drain()
+    },
     ledger: async (site, from, to) =>
       answerOf(
         await ask({

@@ -42,7 +42,10 @@ const prepare = (db: DatabaseSync) => ({
   supersede: db.prepare(`UPDATE segment SET superseded = ?1 FROM
     (SELECT max("to") AS reach FROM segment WHERE part = ?2 AND site = ?3 AND day = ?4 AND level = 1)
     WHERE part = ?2 AND site = ?3 AND day = ?4 AND superseded IS NULL AND ("to" < reach OR ("to" = reach AND level = 0))`),
-  old: db.prepare('SELECT id FROM segment WHERE part = ? AND superseded < ? ORDER BY superseded LIMIT ?'),
+  /** While a day is open, a chain may still need what its closed segment has too. */
+  old: db.prepare(`SELECT id FROM segment WHERE part = ? AND superseded < ? AND NOT EXISTS
+    (SELECT 1 FROM open_day WHERE open_day.part = segment.part AND open_day.site = segment.site AND open_day.day = segment.day)
+    ORDER BY superseded LIMIT ?`),
   dropChunks: db.prepare('DELETE FROM chunk WHERE segment = ?'),
   drop: db.prepare('DELETE FROM segment WHERE id = ?'),
 })

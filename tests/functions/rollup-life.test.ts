@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createHandler } from '#functions/rollup-window/handler.ts'
+import type { LifeLimits } from '#shared/rollup/life.ts'
+import { encodeBatch } from '#shared/trigger/envelope.ts'
+import { type Stores, wire } from '#shared/wire.ts'
+import { anEvent, aSiteConfig, aTouch, day, hour, minute, noon, today } from '../fixtures/hit.ts'
+import { createRandom } from '../model/random.ts'
+import { createVirtualClock, type VirtualClock } from '../model/virtual-clock.ts'
+
+/** The life of a day: what a tick does, by the time of the log. */
+let clock: VirtualClock
+let stores: Stores
+beforeEach(async () => {
+  clock = createVirtualClock(noon, createRandom(1))
+  stores = await wire(':memory:', 'all', clock)
+  await stores.sites.put(aSiteConfig({ zones: [{ tz: 'UTC', from: 0 }] }))
+})
+afterEach(() => stores.close())
+
+const aStage = (limits: Partial<LifeLimits> = { holdMs: 0 }) => {
+  const handle = createHandler({ ...stores, clock }, limits)
+  const ask = async (): Promise<void> => {
+    const fence = await stores.memtables.fence(0)
+    const records = await stores.log.read('events', 0, fence?.next ?? 0, { records: 1_000, bytes: 1e9, waitMs: 0 })
+    const facts = { topic: 'events' as const, partition: 0, logTime: clock.now(), caughtUp: true, retry: false, mode: '' as const }
+    for (const some of fence ? [records, []] : [[]])
+      await handle(encodeBatch('rollup-window', { ...facts, logEnd: (await stores.log.ends('events', 0)).end, records: some }))
+  }
+  return ask
+}
+let offset = 0
+beforeEach(() => {
+  offset = 0
+})
+const put = async (n = 1, t = noon) => {
+  const events = Array.from({ length: n }, () => {
+    const at = offset++
+    return anEvent({
+      at,
+      lt: clock.now(),
+      n: { hour: t - (t % hour), received: 1, counted: 1 },
+      x: [aTouch({ s: { id: `0-${at.toString(36)}-0` }, h: [{ t }] })],
+    })
+  })
+  await stores.log.append(
+    'events',
+    0,
+    events.map((event) => JSON.stringify(event)),
+  )
+}
+const segments = async (of = today) =>
+  (await stores.segments.list(0, 'example.com', of, of)).map(({ from, to, level, rows, hits }) => [from, to, level, rows, hits])
+const intervals = async (of = today) =>
+  (await stores.memtables.read(0, 'example.com', of, of)).intervals.map(({ from, to, rows }) => [from, to, rows])
+const later = async (ms: number, ask: () => Promise<void>) => {
+  clock.advance(ms)
+  await ask()
+}
+
+describe('seal and flush', () => {
+  test('a memtable goes when it is old enough, its ledger with it; then nothing is hot', async () => {
+    const ask = aStage()
+    await ask()
+    await put(3)
+    await ask()
+    await later(59 * minute, ask)
+    expect(await segments()).toEqual([])
+    await later(minute, ask)
+    expect(await segments()).toEqual([[0, 3, 0, 3, 3]])
+    expect(await segments(-today)).toEqual([[0, 3, 0, 1, 0]])
+    expect([await intervals(), await intervals(-today)]).toEqual([[], []])
+    expect(await stores.progress.get('rollup-window', 0)).toEqual({ next: 3, src: 2 })
+  })
+
+  test('a full one goes after the commit that filled it, and stays hot until no question stands on it', async () => {
+    const ask = aStage({ flushRows: 2 })
+    await ask()
+    await put(2)
+    await ask()
+    expect(await segments()).toEqual([[0, 2, 0, 2, 2]])
+    await put(1)
+    await ask()
+    expect(await intervals()).toEqual([
+      [0, 2, 2],
+      [2, 3, 1],
+    ])
+    await later(30_000, ask)
+    expect(await intervals()).toEqual([[2, 3, 1]])
+  })
+
+  test('who finds a step done goes on with the next', async () => {
+    const ask = aStage({ flushRows: 1, holdMs: 1_000 })
+    const { put: putSegment } = stores.segments
+    stores.segments.put = () => Promise.reject(new Error('cut off'))
+    await ask()
+    await put(2)
+    await expect(aStage({ flushRows: 1 })()).rejects.toThrow('cut off')
+    expect([await segments(), await intervals()]).toEqual([[], [[0, 2, 2]]])
+    stores.segments.put = putSegment
+    await later(2_000, ask)
+    await later(2_000, ask)
+    expect([await segments(), await intervals()]).toEqual([[[0, 2, 0, 2, 2]], []])
+  })
+})
+
+describe('close', () => {
+  const closedDay = async (ask: () => Promise<void>) => {
+    await ask()
+    await put(2)
+    await ask()
+    await later(hour, ask)
+    await put(2)
+    await ask()
+    await later(hour, ask)
+  }
+
+  test('two hours after its end a day is one segment; what it was made of stays ten days', async () => {
+    const ask = aStage()
+    await closedDay(ask)
+    await later(10 * hour + 119 * minute, ask)
+    expect(await segments()).toHaveLength(2)
+    await later(minute, ask)
+    expect(await segments()).toEqual([
+      [0, 4, 1, 4, 4],
+      [0, 2, 0, 2, 2],
+      [2, 4, 0, 2, 2],
+    ])
+    expect((await segments(-today))[0]).toEqual([0, 4, 1, 1, 0])
+    expect(await stores.seals.bases(0, [{ site: 'example.com', day: today }])).toEqual([undefined])
+    await later(10 * day, ask)
+    expect(await segments()).toHaveLength(3)
+    await later(minute, ask)
+    expect(await segments()).toEqual([[0, 4, 1, 4, 4]])
+  })
+
+  test('late hits begin where the segments end, and the day is closed again when none came for six hours', async () => {
+    const ask = aStage()
+    await closedDay(ask)
+    await later(13 * hour, ask)
+    await put(1)
+    await ask()
+    expect(await intervals()).toEqual([[4, 5, 1]])
+    await later(hour, ask)
+    await later(5 * hour + 59 * minute, ask)
+    expect((await segments()).filter(([, , level]) => level === 1)).toEqual([[0, 4, 1, 4, 4]])
+    await later(minute, ask)
+    expect((await segments()).filter(([, , level]) => level === 1)).toEqual([
+      [0, 5, 1, 5, 5],
+      [0, 4, 1, 4, 4],
+    ])
+  })
+})
+
+describe('with the state lost', () => {
+  test('it begins at the mark of progress, and takes no row again that is cold', async () => {
+    const ask = aStage()
+    await ask()
+    await put(2)
+    await ask()
+    await later(hour, ask)
+    await put(2)
+    await ask()
+    await stores.seals.seal(0, { site: 'example.com', day: today }, clock.now(), 1e9)
+    await later(minute, ask) // flushed; its ledger, with events from 2 on, is still hot
+    expect(await stores.progress.get('rollup-window', 0)).toEqual({ next: 2, src: 1 })
+    stores.files.state.exec('DELETE FROM rollup_fence; DELETE FROM block; DELETE FROM memtable; DELETE FROM sealed')
+    await ask()
+    expect(await stores.memtables.fence(0)).toMatchObject({ next: 2, src: 1 })
+    await put(1)
+    await ask()
+    await ask()
+    expect(await stores.memtables.fence(0)).toMatchObject({ next: 5, src: 4 })
+    expect(await segments()).toEqual([
+      [0, 2, 0, 2, 2],
+      [2, 4, 0, 2, 2],
+    ])
+    expect([await intervals(), await intervals(-today)]).toEqual([[[4, 5, 1]], [[2, 5, 2]]])
+  })
+})
+
+test('events go when they are cold and enrich depends on them no more', async () => {
+  const ask = aStage()
+  await ask()
+  await put(2)
+  await ask()
+  await later(hour, ask)
+  expect(await stores.log.ends('events', 0)).toMatchObject({ earliest: 0, end: 2 })
+  clock.advance(25 * hour)
+  await put(1)
+  await ask()
+  expect(await stores.log.ends('events', 0)).toMatchObject({ earliest: 2, end: 3 })
+})
