@@ -3,10 +3,10 @@ import { FootfallError } from '#shared/errors.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
 import type { SealedCopy, Seals } from '#shared/ports/seals.ts'
 import type { Progress, Segments } from '#shared/ports/segments.ts'
-import { decodeLedger, decodeRows } from '#shared/rollup/block.ts'
+import { decodeLedger, decodeRows, type LedgerRow } from '#shared/rollup/block.ts'
 import { dueAt, isLedger, type LifeLimits } from '#shared/rollup/life.ts'
 import { type Stored, storedLedger, storedVisits } from '#shared/rollup/stored.ts'
-import type { Block } from '#shared/segment/row.ts'
+import type { Block, Row } from '#shared/segment/row.ts'
 
 /**
  * Seal and flush (data.md §9.3): F1 seal, F2 encode and store, F3 list in the manifest, F4 drop, F5 progress. Each step may be repeated, and
@@ -16,17 +16,17 @@ export type FlushPorts = { memtables: Memtables; seals: Seals; segments: Segment
 
 export const stage = 'rollup-window'
 
-const decodedOf = (copy: SealedCopy, blocks: readonly Block[]): Stored => {
-  const from = isLedger(copy) ? storedLedger(blocks.flatMap(decodeLedger), copy) : storedVisits(blocks.flatMap(decodeRows), copy)
-  return from
-}
-
 /** Throws when the blocks of a copy are not the rows that were put into it. */
-const checkWhole = (copy: SealedCopy, blocks: readonly Block[]): void => {
-  const rows = blocks.reduce((sum, block) => sum + decodeRows(block).length, 0)
+const checkWhole = (copy: SealedCopy, rows: number): void => {
   if (rows === copy.rows) return
   const what = `Rows of ${copy.site}, day ${copy.day}, events ${copy.from} to ${copy.to - 1}`
   throw new FootfallError('damaged-segment', { detail: `${what}: ${rows} instead of ${copy.rows}.` })
+}
+
+const storedOf = (copy: SealedCopy, blocks: readonly Block[]): Stored => {
+  const rows = isLedger(copy) ? blocks.flatMap(decodeLedger) : blocks.flatMap(decodeRows)
+  checkWhole(copy, rows.length)
+  return isLedger(copy) ? storedLedger(rows as LedgerRow[], copy) : storedVisits(rows as Row[], copy)
 }
 
 export const createFlush = ({ seals, segments, progress, clock }: FlushPorts, limits: LifeLimits) => {
@@ -36,8 +36,7 @@ export const createFlush = ({ seals, segments, progress, clock }: FlushPorts, li
   const flush = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
     const blocks = await seals.readSealed(partition, copy)
     if (!blocks) return // another has dropped it
-    checkWhole(copy, blocks)
-    const { entry, head, chunks } = decodedOf(copy, blocks)
+    const { entry, head, chunks } = storedOf(copy, blocks)
     await segments.put(partition, { ...entry, level: 0, at: logTime }, head, chunks)
   }
 
