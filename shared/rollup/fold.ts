@@ -1,4 +1,5 @@
 import type { MinuteSums, RollupChange, Seen } from '../ports/memtables.ts'
+import { checkRow } from '../segment/check.ts'
 import type { Block, Row } from '../segment/row.ts'
 import { utcDay } from '../site/zone.ts'
 import type { EventRecord, LedgerSums, Touch } from '../visit/event.ts'
@@ -109,7 +110,10 @@ export const foldEvents = (accepted: readonly Accepted[], from: number, to: numb
   for (const { offset, event } of accepted) {
     checkEvent(event)
     for (const touch of event.x) {
-      for (const { day, row } of rowsOf(offset, touch)) put(lists, event.site, day, row)
+      for (const { day, row } of rowsOf(offset, touch)) {
+        checkRow(row) // now, while it costs its event alone: among hot rows it would keep all of them from becoming a segment
+        put(lists, event.site, day, row)
+      }
       addLive(live, event.site, touch, event.lt - liveMs)
     }
   }

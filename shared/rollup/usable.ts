@@ -34,7 +34,7 @@ const isTouch = ({ s, h }: Touch): boolean =>
   Array.isArray(h) &&
   h.every(({ t, n }) => isTime(t) && typeof n === 'string')
 
-/** Throws (whatever it is) where the content of an event is none. */
+/** Throws (whatever it is) where the content of an event is none. What a row must be beyond that, segment/check.ts says of each. */
 export const checkEvent = ({ site, lt, n, x }: EventRecord): void => {
   if (typeof site !== 'string' || !isTime(lt) || !isSums(n) || !x.every(isTouch)) throw new TypeError('not the content of an event')
 }

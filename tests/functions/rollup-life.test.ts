@@ -88,6 +88,16 @@ describe('seal and flush', () => {
     expect(await intervals()).toEqual([[2, 3, 1]])
   })
 
+  test('an event with a row that no segment can hold keeps nobody from being flushed', async () => {
+    const ask = aStage({ flushRows: 2, holdMs: 0 })
+    await ask()
+    await put(1)
+    await stores.log.append('events', 0, [JSON.stringify(anEvent({ at: offset++, src: 1, x: [aTouch({ s: { user: 'me' } })] }))])
+    await put(1)
+    await ask()
+    expect(await segments()).toEqual([[0, 3, 0, 2, 2]])
+  })
+
   test('who finds a step done goes on with the next', async () => {
     const ask = aStage({ flushRows: 1, holdMs: 1_000 })
     const { put: putSegment } = stores.segments

@@ -193,6 +193,8 @@ describe('an event whose content cannot be used', () => {
     ['a visit without days', { x: [aTouch({ s: { days: [] } })] }, 'example.com', { received: 3, dead: 2 }],
     ['a hit on a day the visit has not', { x: [aTouch({ h: [{ day: 20200101 }] })] }, 'example.com', { received: 3, dead: 2 }],
     ['a time that is none', { x: [aTouch({ h: [{ t: 'soon' as never }] })] }, 'example.com', { received: 3, dead: 2 }],
+    ['a row no segment can hold', { x: [aTouch({ s: { user: 'me' } })] }, 'example.com', { received: 3, dead: 2 }],
+    ['a field nobody knows', { x: [aTouch({ h: [{ later: 1 } as never] })] }, 'example.com', { received: 3, dead: 2 }],
     ['a site that is none', { site: { a: 1 } }, '', { received: 3, dead: 2 }],
     ['no site', { site: undefined }, '', { received: 3, dead: 2 }],
     ['no sums', { n: undefined }, 'example.com', { received: 1, dead: 1 }],

@@ -31,8 +31,8 @@ describe('rows', () => {
 
   test('one per day of the session: the start day, the others as continued, each with its hash and its hits', () => {
     const days: [number, string][] = [
-      [yesterday, 'evening'],
-      [today, 'morning'],
+      [yesterday, 'eeeeeeeeeeee'],
+      [today, 'dddddddddddd'],
     ]
     const change = fold({
       x: [
@@ -45,14 +45,14 @@ describe('rows', () => {
         }),
       ],
     })
-    expect(rows(change, yesterday)).toMatchObject([{ vis: 'evening', cont: 0, h: [{ id: 'late' }] }])
-    expect(rows(change, today)).toMatchObject([{ vis: 'morning', cont: 1, h: [{ id: 'early' }] }])
+    expect(rows(change, yesterday)).toMatchObject([{ vis: 'eeeeeeeeeeee', cont: 0, h: [{ id: 'late' }] }])
+    expect(rows(change, today)).toMatchObject([{ vis: 'dddddddddddd', cont: 1, h: [{ id: 'early' }] }])
   })
 
   test('a day without new hits is written again too: the row is the whole session', () => {
     const days: [number, string][] = [
-      [yesterday, 'evening'],
-      [today, 'morning'],
+      [yesterday, 'eeeeeeeeeeee'],
+      [today, 'dddddddddddd'],
     ]
     expect(rows(fold({ x: [aTouch({ s: { days, pv: 5 }, h: [{ day: today }] })] }), yesterday)).toMatchObject([
       { cont: 0, s: { pv: 5 }, h: [] },
@@ -139,7 +139,7 @@ describe('live', () => {
           }),
         ],
       },
-      { x: [aTouch({ opened: 1, s: { start: noon + minute, days: [[today, 'other']] }, h: [{ t: noon + minute }] })] },
+      { x: [aTouch({ opened: 1, s: { start: noon + minute, days: [[today, 'bbbbbbbbbbbb']] }, h: [{ t: noon + minute }] })] },
     )
     expect(change.minutes).toEqual([
       { site: 'example.com', minute: noon, pageviews: 1, events: 1, visits: 1 },
@@ -147,7 +147,7 @@ describe('live', () => {
     ])
     expect(change.seen).toEqual([
       { site: 'example.com', vis, t: noon + minute + 1 },
-      { site: 'example.com', vis: 'other', t: noon + minute },
+      { site: 'example.com', vis: 'bbbbbbbbbbbb', t: noon + minute },
     ])
   })
 
