@@ -1,4 +1,4 @@
-import type { Seals } from '#shared/ports/seals.ts'
+import type { Seals, SiteDay } from '#shared/ports/seals.ts'
 import type { OpenDay, SegmentEntry, Segments } from '#shared/ports/segments.ts'
 import type { Sites } from '#shared/ports/sites.ts'
 import type { LedgerRow } from '#shared/rollup/block.ts'
@@ -10,6 +10,7 @@ import type { SegmentRow } from '#shared/segment/row.ts'
 import { fetchRows } from '#shared/segment/stream.ts'
 import { mergeSorted } from '#shared/segment/together.ts'
 import { calendarOf } from '#shared/site/zone.ts'
+import { type Attempts, dayText } from './attempts.ts'
 
 /**
  * Close and close again (data.md §9.6): the chain of a day that is over becomes one segment. What it supersedes is left where it is: readers
@@ -17,7 +18,13 @@ import { calendarOf } from '#shared/site/zone.ts'
  */
 export type ClosePorts = { seals: Seals; segments: Segments; sites: Sites }
 
-export const createClose = ({ seals, segments, sites }: ClosePorts, limits: LifeLimits) => {
+const notClosed = (where: SiteDay): string => `${dayText(where)} could not be closed`
+
+export const createClose = (
+  { seals, segments, sites }: ClosePorts,
+  limits: LifeLimits,
+  { attempt, inTurn }: Pick<Attempts, 'attempt' | 'inTurn'>,
+) => {
   const isDayDue = async (open: OpenDay, logTime: number): Promise<boolean> => {
     if (!mayBeDue(open, logTime, limits)) return false
     const config = isLedger(open) ? undefined : await sites.find(open.site)
@@ -58,9 +65,11 @@ export const createClose = ({ seals, segments, sites }: ClosePorts, limits: Life
 
   /** Closes the days that are due, until `isOver`. */
   const closeDue = async (partition: number, logTime: number, isOver: () => boolean): Promise<void> => {
-    for (const open of await segments.open(partition)) {
+    for (const open of inTurn(await segments.open(partition), notClosed)) {
       if (isOver()) return
-      if (await isDayDue(open, logTime)) await close(partition, open, logTime)
+      await attempt(notClosed(open), async () => {
+        if (await isDayDue(open, logTime)) await close(partition, open, logTime)
+      })
     }
   }
 

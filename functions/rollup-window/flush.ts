@@ -1,12 +1,13 @@
 import type { Clock } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
-import type { SealedCopy, Seals } from '#shared/ports/seals.ts'
+import type { SealedCopy, Seals, SiteDay } from '#shared/ports/seals.ts'
 import type { Progress, Segments } from '#shared/ports/segments.ts'
 import { decodeLedger, decodeRows, type LedgerRow } from '#shared/rollup/block.ts'
 import { dueAt, isLedger, type LifeLimits } from '#shared/rollup/life.ts'
 import { type Stored, storedLedger, storedVisits } from '#shared/rollup/stored.ts'
 import type { Block, Row } from '#shared/segment/row.ts'
+import { type Attempts, dayText } from './attempts.ts'
 
 /**
  * Seal and flush (data.md §9.3): F1 seal, F2 encode and store, F3 list in the manifest, F4 drop, F5 progress. Each step may be repeated, and
@@ -29,7 +30,14 @@ const storedOf = (copy: SealedCopy, blocks: readonly Block[]): Stored => {
   return isLedger(copy) ? storedLedger(rows as LedgerRow[], copy) : storedVisits(rows as Row[], copy)
 }
 
-export const createFlush = ({ seals, segments, progress, clock }: FlushPorts, limits: LifeLimits) => {
+const notFlushed = (copy: SealedCopy): string => `${dayText(copy)}, from event ${copy.from} on, could not be flushed`
+const notSealed = (where: SiteDay): string => `${dayText(where)} could not be sealed`
+
+export const createFlush = (
+  { seals, segments, progress, clock }: FlushPorts,
+  limits: LifeLimits,
+  { attempt, inTurn }: Pick<Attempts, 'attempt' | 'inTurn'>,
+) => {
   const isListed = async (partition: number, { site, day, from, to }: SealedCopy): Promise<boolean> =>
     (await segments.list(partition, site, day, day)).some((one) => one.from === from && one.to === to)
 
@@ -49,17 +57,25 @@ export const createFlush = ({ seals, segments, progress, clock }: FlushPorts, li
   /** Flushes what is due, oldest first, until `isOver`. */
   const flushDue = async (partition: number, logTime: number, isOver: () => boolean): Promise<void> => {
     const { sealed, due } = await seals.look(partition, dueAt(logTime, limits), limits.atOnce)
-    for (const copy of sealed) {
+    for (const copy of inTurn(sealed, notFlushed)) {
       if (isOver()) return
-      await settle(partition, copy, logTime)
+      await attempt(notFlushed(copy), () => settle(partition, copy, logTime))
     }
-    for (const memtable of due)
-      for (;;) {
-        if (isOver()) return
-        const copy = await seals.seal(partition, memtable, clock.now(), limits.flushCharacters)
-        if (!copy) break
-        await settle(partition, copy, logTime)
-      }
+    for (const memtable of inTurn(due, notSealed)) if (!(await empty(partition, memtable, logTime, isOver))) return
+  }
+
+  /** Seals a memtable, copy by copy, and flushes each; false when `isOver`. A copy that fails waits for the next tick, what comes behind it does not. */
+  const empty = async (partition: number, memtable: SiteDay, logTime: number, isOver: () => boolean): Promise<boolean> => {
+    for (;;) {
+      if (isOver()) return false
+      let copy: SealedCopy | undefined
+      await attempt(notSealed(memtable), async () => {
+        copy = await seals.seal(partition, memtable, clock.now(), limits.flushCharacters)
+      })
+      const sealed = copy
+      if (!sealed) return true
+      await attempt(notFlushed(sealed), () => settle(partition, sealed, logTime))
+    }
   }
 
   /** Says from where a restore would begin. */

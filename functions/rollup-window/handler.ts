@@ -13,6 +13,7 @@ import { reachOf } from '#shared/segment/chain.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { acceptEvents } from '#shared/visit/accept.ts'
 import type { EventRecord } from '#shared/visit/event.ts'
+import type { OnError } from './attempts.ts'
 import { stage } from './flush.ts'
 import { createLife, type LifePorts } from './life.ts'
 
@@ -23,9 +24,10 @@ import { createLife, type LifePorts } from './life.ts'
  */
 export type Ports = LifePorts & { bus: Bus; clock: Clock }
 
-export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}): Handler => {
+/** `onError` is told what could not be moved on in the life of a day. */
+export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, onError: OnError = () => undefined): Handler => {
   const { log, memtables, seals, segments, progress, bus, clock } = ports
-  const life = createLife(ports, limits)
+  const life = createLife(ports, limits, onError)
   const feedBudget = new Map<string, { second: number; left: number }>()
 
   /** Begins with no state: the events that are not in segments all of them are folded anew. */

@@ -1,18 +1,20 @@
-import { FootfallError } from '#shared/errors.ts'
 import type { LogReader, LogTrimmer } from '#shared/ports/log.ts'
 import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
 import { firstNeeded } from '#shared/visit/horizon.ts'
+import { createAttempts, type OnError } from './attempts.ts'
 import { type ClosePorts, createClose } from './close.ts'
 import { createFlush, type FlushPorts, stage } from './flush.ts'
 
 /** The life of a day beside the taking of events: rows move from hot to cold, days are closed, what nobody needs any more goes. */
 export type LifePorts = FlushPorts & ClosePorts & { log: LogReader & LogTrimmer }
 
-export const createLife = (ports: LifePorts, changed: Partial<LifeLimits> = {}) => {
+/** `onError` is told what of it fails: none of that stops the taking of events, and all is tried again. */
+export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onError: OnError) => {
   const { log, segments, progress, clock } = ports
   const limits: LifeLimits = { ...lifeLimits, ...changed }
-  const { flushDue, report } = createFlush(ports, limits)
-  const { closeDue } = createClose(ports, limits)
+  const attempts = createAttempts(onError)
+  const { flushDue, report } = createFlush(ports, limits, attempts)
+  const { closeDue } = createClose(ports, limits, attempts)
   let lookedAt = Number.NEGATIVE_INFINITY
 
   const box = (): (() => boolean) => {
@@ -33,21 +35,18 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits> = {}) 
     /** On a tick. */
     async run(partition: number, logTime: number): Promise<void> {
       const isOver = box()
+      attempts.begin()
       await flushDue(partition, logTime, isOver)
       await report(partition)
       await closeDue(partition, logTime, isOver)
       await segments.dropSuperseded(partition, logTime - limits.keepMs, limits.atOnce)
       await trimEvents(partition)
     },
-    /** After a commit: a busy day must not wait for a tick. A store that fails must not keep events from being taken: the tick meets it too, and tells. */
+    /** After a commit: a busy day must not wait for a tick. Whatever fails here, the commit is done and its answer is that. */
     async afterCommit(partition: number, logTime: number): Promise<void> {
       if (clock.now() - lookedAt < limits.lookMs) return
       lookedAt = clock.now()
-      try {
-        await flushDue(partition, logTime, box())
-      } catch (error) {
-        if (!(error instanceof FootfallError)) throw error
-      }
+      await attempts.attempt('what is due could not be flushed', () => flushDue(partition, logTime, box()))
     },
   }
 }

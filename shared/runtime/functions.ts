@@ -52,7 +52,7 @@ const openKnowledge = async (config: Config) => {
   return { agents: createAgents(), places: await openPlaces(config.geo), isTrustedProxy: await openProxies(config.trustedProxies) }
 }
 
-/** Opens one function over the ports of its thread. `onError` is told of outages that the function answers by itself. */
+/** Opens one function over the ports of its thread. `onError` is told of failures that the function gets over by itself. */
 export const openFunction = async (
   name: FunctionName,
   stores: Stores,
@@ -72,7 +72,7 @@ export const openFunction = async (
     }
     case 'rollup-window': {
       const { createHandler } = await import('#functions/rollup-window/handler.ts')
-      return { handle: createHandler({ ...stores, clock }), end: nothing }
+      return { handle: createHandler({ ...stores, clock }, {}, onError), end: nothing }
     }
     case 'query-metrics': {
       const { createHandler } = await import('#functions/query-metrics/handler.ts')

@@ -39,7 +39,8 @@ const begin = async (): Promise<() => unknown> => {
   const stores = await wire(config.data, part, systemClock, { busName })
   const names: readonly FunctionName[] = part === 'stages' ? stageNames : ['query-metrics']
   const handlers = new Map<string, Handler>()
-  for (const name of names) handlers.set(name, (await openFunction(name, stores, config, systemClock)).handle)
+  const onError = (error: unknown) => logger.error({ err: error }, 'stored rows could not be moved on')
+  for (const name of names) handlers.set(name, (await openFunction(name, stores, config, systemClock, onError)).handle)
   if (part === 'queries') {
     answerRemote(port, handlers, (error, { path }) => logger.error({ err: error, path }, 'a request failed'))
     return () => stores.close()

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createHandler } from '#functions/rollup-window/handler.ts'
+import type { SegmentEntry } from '#shared/ports/segments.ts'
 import type { LifeLimits } from '#shared/rollup/life.ts'
 import { encodeBatch } from '#shared/trigger/envelope.ts'
 import { type Stores, wire } from '#shared/wire.ts'
@@ -17,8 +18,13 @@ beforeEach(async () => {
 })
 afterEach(() => stores.close())
 
+const told: string[] = []
+beforeEach(() => {
+  told.length = 0
+})
+const tell = (error: unknown) => told.push(`${(error as Error).message}: ${((error as Error).cause as Error | undefined)?.message}`)
 const aStage = (limits: Partial<LifeLimits> = { holdMs: 0 }) => {
-  const handle = createHandler({ ...stores, clock }, limits)
+  const handle = createHandler({ ...stores, clock }, limits, tell)
   const ask = async (): Promise<void> => {
     const fence = await stores.memtables.fence(0)
     const records = await stores.log.read('events', 0, fence?.next ?? 0, { records: 1_000, bytes: 1e9, waitMs: 0 })
@@ -104,12 +110,68 @@ describe('seal and flush', () => {
     stores.segments.put = () => Promise.reject(new Error('cut off'))
     await ask()
     await put(2)
-    await expect(aStage({ flushRows: 1 })()).rejects.toThrow('cut off')
+    await aStage({ flushRows: 1 })()
+    expect(told).toContain('the rows of "example.com", day 20260610, from event 0 on, could not be flushed; it is tried again: cut off')
     expect([await segments(), await intervals()]).toEqual([[], [[0, 2, 2]]])
     stores.segments.put = putSegment
     await later(2_000, ask)
     await later(2_000, ask)
     expect([await segments(), await intervals()]).toEqual([[[0, 2, 0, 2, 2]], []])
+  })
+})
+
+describe('what fails', () => {
+  const failing = (of: (entry: SegmentEntry) => boolean) => {
+    const { put: putSegment } = stores.segments
+    stores.segments.put = async (partition, entry, ...rest) => {
+      if (of(entry)) throw new TypeError('cut off')
+      await putSegment(partition, entry, ...rest)
+    }
+    return () => {
+      stores.segments.put = putSegment
+    }
+  }
+
+  test('to be flushed neither hinders others nor the answer to a commit, and is tried again at the next tick', async () => {
+    const ask = aStage({ flushRows: 1, holdMs: 0, lookMs: 0 })
+    const mend = failing(({ day }) => day === today)
+    await ask()
+    await put(2)
+    await ask()
+    expect(await stores.memtables.fence(0)).toMatchObject({ next: 2 })
+    expect([await segments(), await segments(-today)]).toEqual([[], [[0, 2, 0, 1, 0]]])
+    expect(told).toHaveLength(2) // after the commit, and at the tick
+    await put(1)
+    await ask()
+    expect([await segments(), await intervals()]).toEqual([
+      [],
+      [
+        [0, 2, 2],
+        [2, 3, 1],
+      ],
+    ])
+    mend()
+    await ask()
+    expect(await segments()).toEqual([
+      [0, 2, 0, 2, 2],
+      [2, 3, 0, 1, 1],
+    ])
+  })
+
+  test('to be closed does not hinder other days', async () => {
+    const ask = aStage()
+    await ask()
+    await put(2)
+    await ask()
+    await later(hour, ask)
+    const mend = failing(({ day, level }) => day === today && level === 1)
+    await later(14 * hour, ask)
+    expect((await segments()).map(([, , level]) => level)).toEqual([0])
+    expect(await segments(-today)).toContainEqual([0, 2, 1, 1, 0])
+    expect(new Set(told)).toEqual(new Set(['the rows of "example.com", day 20260610 could not be closed; it is tried again: cut off']))
+    mend()
+    await later(10_000, ask)
+    expect(await segments()).toContainEqual([0, 2, 1, 2, 2])
   })
 })
 
