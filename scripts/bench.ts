@@ -16,6 +16,10 @@ const benchmarks: Record<string, { help: string; run(): Promise<void> }> = {
     help: 'bytes per hit of a segment, its encoding and decoding, on a day of 200,000 visits (~1 min)',
     run: async () => (await import('../bench/segment.ts')).benchSegment(),
   },
+  closing: {
+    help: 'closing a day of 200,000 visits: time, memory, and how long others wait at the longest (~2 min)',
+    run: async () => (await import('../bench/closing.ts')).benchClosing(),
+  },
   page: {
     help: 'bytes of page and tracker, time to the first numbers of a million hits, in Chromium (~3 min)',
     run: async () => (await import('../bench/page.ts')).benchPage(),

@@ -1,27 +1,31 @@
+import type { Clock } from '#shared/clock.ts'
 import type { Seals, SiteDay } from '#shared/ports/seals.ts'
 import type { OpenDay, SegmentEntry, Segments } from '#shared/ports/segments.ts'
 import type { Sites } from '#shared/ports/sites.ts'
 import type { LedgerRow } from '#shared/rollup/block.ts'
 import { ledgerChunks, ledgerRows } from '#shared/rollup/ledger-segment.ts'
 import { endOf, isDue, isLedger, type LifeLimits, mayBeDue } from '#shared/rollup/life.ts'
-import { type Stored, storedLedger, storedSorted } from '#shared/rollup/stored.ts'
+import { createVisits, type Stored, storedLedger } from '#shared/rollup/stored.ts'
 import { chainOf } from '#shared/segment/chain.ts'
 import type { SegmentRow } from '#shared/segment/row.ts'
-import { fetchRows } from '#shared/segment/stream.ts'
+import { rowGroupsOf } from '#shared/segment/stream.ts'
 import { mergeSorted } from '#shared/segment/together.ts'
 import { calendarOf } from '#shared/site/zone.ts'
 import { type Attempts, dayText } from './attempts.ts'
+import { createPause } from './pause.ts'
 
 /**
  * Close and close again (data.md §9.6): the chain of a day that is over becomes one segment. What it supersedes is left where it is: readers
  * and a state that was set back may stand on it; it goes in its time.
  */
-export type ClosePorts = { seals: Seals; segments: Segments; sites: Sites }
+export type ClosePorts = { seals: Seals; segments: Segments; sites: Sites; clock: Clock }
+
+type AsyncSteps<T> = AsyncGenerator<void, T, void>
 
 const notClosed = (where: SiteDay): string => `${dayText(where)} could not be closed`
 
 export const createClose = (
-  { seals, segments, sites }: ClosePorts,
+  { seals, segments, sites, clock }: ClosePorts,
   limits: LifeLimits,
   { attempt, inTurn }: Pick<Attempts, 'attempt' | 'inTurn'>,
 ) => {
@@ -32,9 +36,9 @@ export const createClose = (
   }
 
   /** `undefined` when it was dropped meanwhile: the day was closed by another. */
-  const visitsOf = async (partition: number, entry: SegmentEntry): Promise<Iterable<SegmentRow> | undefined> => {
+  const groupsOf = async (partition: number, entry: SegmentEntry): Promise<AsyncIterable<Iterable<SegmentRow>> | undefined> => {
     const head = await segments.head(partition, entry)
-    return head && (await fetchRows(head, (chunks) => segments.read(partition, entry, chunks)))
+    return head && rowGroupsOf(head, (chunks) => segments.read(partition, entry, chunks))
   }
 
   const ledgerOf = async (partition: number, entry: SegmentEntry): Promise<LedgerRow[] | undefined> => {
@@ -42,34 +46,63 @@ export const createClose = (
     return head && ledgerRows(head, (await segments.read(partition, entry, ledgerChunks))[0])
   }
 
-  const together = async (partition: number, chain: readonly SegmentEntry[]): Promise<Stored | undefined> => {
+  /** One segment of those of a chain, in steps. */
+  async function* together(partition: number, chain: readonly SegmentEntry[]): AsyncSteps<Stored | undefined> {
     const { site, day } = chain[0]!
     const where = { site, day, from: 0, to: chain.at(-1)!.to }
     if (isLedger(where)) {
       const rows = await all(chain, (entry) => ledgerOf(partition, entry))
       return rows && storedLedger(rows.flat(), where)
     }
-    const rows = await all(chain, (entry) => visitsOf(partition, entry))
-    return rows && storedSorted(mergeSorted(rows), where)
+    const groups = await all(chain, (entry) => groupsOf(partition, entry))
+    if (!groups) return undefined
+    const visits = createVisits(where)
+    for await (const rows of mergeSorted(groups)) {
+      visits.add(rows)
+      yield
+    }
+    return yield* visits.done()
   }
 
-  const close = async (partition: number, { site, day }: OpenDay, logTime: number): Promise<void> => {
+  async function* close(partition: number, { site, day }: OpenDay, logTime: number): AsyncSteps<void> {
     const chain = chainOf(await segments.list(partition, site, day, day))
     if (chain.length === 0 || (chain.length === 1 && chain[0]!.level === 1)) return // what lies beyond cannot be reached yet
-    const stored = await together(partition, chain)
+    const stored = yield* together(partition, chain)
     if (!stored) return
     const { entry, head, chunks } = stored
     await segments.put(partition, { ...entry, level: 1, at: logTime }, head, chunks)
     await seals.forgetBase(partition, { site, day }, entry.to)
   }
 
-  /** Closes the days that are due, until `isOver`. */
+  /** The day of each partition that is being closed: a large one takes many ticks. */
+  const begun = new Map<number, { name: string; steps: AsyncSteps<void> }>()
+
+  /** Goes on with the day that was begun, until it is closed or `isOver`. When it fails, the day is begun anew at the next tick. */
+  const goOn = async (partition: number, isOver: () => boolean): Promise<void> => {
+    const { name, steps } = begun.get(partition)!
+    const pause = createPause(clock, limits.sliceMs)
+    let isCut = false
+    await attempt(name, async () => {
+      while (!isCut && !(await steps.next()).done) {
+        isCut = isOver()
+        await pause()
+      }
+    })
+    if (!isCut) begun.delete(partition)
+  }
+
+  /** Closes the days that are due, until `isOver`. What it reads never changes: events may be taken meanwhile. */
   const closeDue = async (partition: number, logTime: number, isOver: () => boolean): Promise<void> => {
+    if (begun.has(partition)) await goOn(partition, isOver)
     for (const open of inTurn(await segments.open(partition), notClosed)) {
       if (isOver()) return
+      let isNow = false
       await attempt(notClosed(open), async () => {
-        if (await isDayDue(open, logTime)) await close(partition, open, logTime)
+        isNow = await isDayDue(open, logTime)
       })
+      if (!isNow) continue
+      begun.set(partition, { name: notClosed(open), steps: close(partition, open, logTime) })
+      await goOn(partition, isOver)
     }
   }
 

@@ -3,11 +3,13 @@ import { FootfallError } from '#shared/errors.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
 import type { SealedCopy, Seals, SiteDay } from '#shared/ports/seals.ts'
 import type { Progress, Segments } from '#shared/ports/segments.ts'
-import { decodeLedger, decodeRows, type LedgerRow } from '#shared/rollup/block.ts'
+import { decodeLedger, decodeRows } from '#shared/rollup/block.ts'
 import { dueAt, isLedger, type LifeLimits } from '#shared/rollup/life.ts'
-import { type Stored, storedLedger, storedVisits } from '#shared/rollup/stored.ts'
+import { createVisits, type Stored, storedLedger } from '#shared/rollup/stored.ts'
+import { mergeRows } from '#shared/segment/merge.ts'
 import type { Block, Row } from '#shared/segment/row.ts'
 import { type Attempts, dayText } from './attempts.ts'
+import { createPause, inTurns, type Pause, slicesOf } from './pause.ts'
 
 /**
  * Seal and flush (data.md §9.3): F1 seal, F2 encode and store, F3 list in the manifest, F4 drop, F5 progress. Each step may be repeated, and
@@ -24,10 +26,28 @@ const checkWhole = (copy: SealedCopy, rows: number): void => {
   throw new FootfallError('damaged-segment', { detail: `${what}: ${rows} instead of ${copy.rows}.` })
 }
 
-const storedOf = (copy: SealedCopy, blocks: readonly Block[]): Stored => {
-  const rows = isLedger(copy) ? blocks.flatMap(decodeLedger) : blocks.flatMap(decodeRows)
+/** Rows are put into columns so many at a time. */
+const sliceRows = 250
+
+const visitsOf = async (copy: SealedCopy, blocks: readonly Block[], pause: Pause): Promise<Stored> => {
+  const rows: Row[] = []
+  for (const block of blocks) {
+    for (const row of decodeRows(block)) rows.push(row)
+    await pause()
+  }
   checkWhole(copy, rows.length)
-  return isLedger(copy) ? storedLedger(rows as LedgerRow[], copy) : storedVisits(rows as Row[], copy)
+  const visits = createVisits(copy)
+  for (const slice of slicesOf(mergeRows(rows), sliceRows)) {
+    visits.add(slice)
+    await pause()
+  }
+  return inTurns(visits.done(), pause)
+}
+
+const ledgerOf = (copy: SealedCopy, blocks: readonly Block[]): Stored => {
+  const rows = blocks.flatMap(decodeLedger)
+  checkWhole(copy, rows.length)
+  return storedLedger(rows, copy)
 }
 
 const notFlushed = (copy: SealedCopy): string => `${dayText(copy)}, from event ${copy.from} on, could not be flushed`
@@ -44,7 +64,8 @@ export const createFlush = (
   const flush = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
     const blocks = await seals.readSealed(partition, copy)
     if (!blocks) return // another has dropped it
-    const { entry, head, chunks } = storedOf(copy, blocks)
+    const pause = createPause(clock, limits.sliceMs)
+    const { entry, head, chunks } = isLedger(copy) ? ledgerOf(copy, blocks) : await visitsOf(copy, blocks, pause)
     await segments.put(partition, { ...entry, level: 0, at: logTime }, head, chunks)
   }
 

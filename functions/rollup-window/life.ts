@@ -17,8 +17,8 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
   const { closeDue } = createClose(ports, limits, attempts)
   let lookedAt = Number.NEGATIVE_INFINITY
 
-  const box = (): (() => boolean) => {
-    const end = clock.now() + limits.boxMs
+  const box = (ms: number = limits.boxMs): (() => boolean) => {
+    const end = clock.now() + ms
     return () => clock.now() > end
   }
 
@@ -34,11 +34,10 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
   return {
     /** On a tick. */
     async run(partition: number, logTime: number): Promise<void> {
-      const isOver = box()
       attempts.begin()
-      await flushDue(partition, logTime, isOver)
+      await flushDue(partition, logTime, box())
       await report(partition)
-      await closeDue(partition, logTime, isOver)
+      await closeDue(partition, logTime, box(limits.closeBoxMs))
       await segments.dropSuperseded(partition, logTime - limits.keepMs, limits.atOnce)
       await trimEvents(partition)
     },

@@ -20,6 +20,10 @@ export const lifeLimits = {
   holdMs: 30_000,
   /** A tick, or a commit, is followed by no more work of this kind once it took so long (clock). */
   boxMs: 250,
+  /** The same for closing at a tick; a day that is not closed by then is gone on with at the next one. */
+  closeBoxMs: 500,
+  /** After so long (clock) the rest of the thread has a turn. */
+  sliceMs: 10,
   /** After a commit it is looked for work only so often (clock). */
   lookMs: 1_000,
   /** Memtables and superseded segments of one look. */

@@ -1,10 +1,11 @@
-import { hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { dictionaryColumn } from './fields.ts'
 import { type DictionaryHead, encodeHead } from './head.ts'
 import { type Packed, pack, sealChunk } from './pack.ts'
 import type { SegmentRow } from './row.ts'
 import { createShredder, type Shredded } from './shred.ts'
+import { finish, type Steps } from './steps.ts'
 import { toParts } from './texts.ts'
 
 /** Rows into a segment: the same rows and interval give the same bytes, so that who writes it twice writes nothing new. */
@@ -16,50 +17,78 @@ export type Interval = { from: number; to: number }
 
 type PackedChunk = { column: string; group: number; packed: Packed }
 
-const packColumns = ({ columns, edges }: Shredded): PackedChunk[] =>
-  columns
-    .filter(({ head }) => head.width > 0)
-    .flatMap(({ head, raw }) => {
-      const edge = edges[head.name[0] as 's' | 'd' | 'h']
-      return edge.slice(0, -1).map((from, group) => ({ column: head.name, group, packed: pack(raw(from, edge[group + 1]!)) }))
-    })
-
-const packDictionaries = ({ dictionaries }: Shredded): { heads: DictionaryHead[]; chunks: PackedChunk[] } => {
-  const heads: DictionaryHead[] = []
+/** Packs all chunks, in their order, a chunk a step. */
+function* packAll({ columns, edges, dictionaries }: Shredded): Steps<{ chunks: PackedChunk[]; heads: DictionaryHead[] }> {
   const chunks: PackedChunk[] = []
+  for (const { head, raw } of columns) {
+    if (head.width === 0) continue
+    const edge = edges[head.name[0] as 's' | 'd' | 'h']
+    for (let group = 0; group < edge.length - 1; group++) {
+      chunks.push({ column: head.name, group, packed: pack(raw(edge[group]!, edge[group + 1]!)) })
+      yield
+    }
+  }
+  const heads: DictionaryHead[] = []
   for (const [name, { texts }] of [...dictionaries].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { encoding, parts } = toParts(texts)
     heads.push({ name, encoding, parts: parts.map(({ count, raw }) => [count, raw.length]) })
-    chunks.push(...parts.map(({ raw }, group) => ({ column: dictionaryColumn(name), group, packed: pack(raw) })))
+    for (const [group, { raw }] of parts.entries()) {
+      chunks.push({ column: dictionaryColumn(name), group, packed: pack(raw) })
+      yield
+    }
   }
-  return { heads, chunks }
+  return { chunks, heads }
 }
 
 /**
- * `rows` are merged and in order, as `mergeRows` gives them; they may come one after the other, only their columns are held. Throws a
- * TypeError for a row that is out of order, outside the interval, or that a segment cannot hold as it is.
+ * Rows into a segment, in steps. Rows are merged and in order, as `mergeRows` gives them; they may come one after the other, only their
+ * columns are held. `add` throws a TypeError for a row that is out of order, outside the interval, or that a segment cannot hold as it is.
  */
-export const encodeSegment = (rows: Iterable<SegmentRow>, { from, to }: Interval): EncodedSegment => {
+export const createEncoder = ({ from, to }: Interval) => {
   const shredder = createShredder()
-  for (const row of rows) {
-    if (row.off < from || row.off >= to) throw new TypeError(`a row of offset ${row.off} lies outside [${from}, ${to})`)
-    shredder.add(row)
+  return {
+    add(row: SegmentRow): void {
+      if (row.off < from || row.off >= to) throw new TypeError(`a row of offset ${row.off} lies outside [${from}, ${to})`)
+      shredder.add(row)
+    },
+    *done(): Steps<EncodedSegment> {
+      const shredded = yield* shredder.done()
+      const { chunks: packed, heads } = yield* packAll(shredded)
+      const { groups, columns, props } = shredded
+      let payloads = 0
+      for (const { packed: one } of packed) {
+        payloads = crc32(one.payload, payloads)
+        yield
+      }
+      const { head, sum } = encodeHead({
+        ...{ from, to, groups, columns: columns.map((column) => column.head), dictionaries: heads, props },
+        sum: payloads,
+      })
+      const chunks: Chunk[] = []
+      for (const { column, group, packed: one } of packed) {
+        chunks.push({ column, group, data: sealChunk(one, column, group, sum) })
+        yield
+      }
+      return { head, chunks }
+    },
   }
-  const shredded = shredder.done()
-  const dictionaries = packDictionaries(shredded)
-  const packed = [...packColumns(shredded), ...dictionaries.chunks]
-  const { head, sum } = encodeHead({
-    from,
-    to,
-    groups: shredded.groups,
-    columns: shredded.columns.map(({ head }) => head),
-    dictionaries: dictionaries.heads,
-    props: shredded.props,
-    sum: packed.reduce((sum, { packed }) => crc32(packed.payload, sum), 0),
-  })
-  return { head, chunks: packed.map(({ column, group, packed }) => ({ column, group, data: sealChunk(packed, column, group, sum) })) }
+}
+
+/** The same at once. */
+export const encodeSegment = (rows: Iterable<SegmentRow>, interval: Interval): EncodedSegment => {
+  const encoder = createEncoder(interval)
+  for (const row of rows) encoder.add(row)
+  return finish(encoder.done())
 }
 
 /** What a segment is called: a hash over all of it (data.md §7), so that writers with different encodings never mix their columns. */
-export const segmentName = ({ head, chunks }: EncodedSegment): string =>
-  hash('sha256', Buffer.concat([head, ...chunks.map(({ data }) => data)]), 'hex').slice(0, 32)
+export function* nameSteps({ head, chunks }: EncodedSegment): Steps<string> {
+  const hash = createHash('sha256').update(head)
+  for (const { data } of chunks) {
+    hash.update(data)
+    yield
+  }
+  return hash.digest('hex').slice(0, 32)
+}
+
+export const segmentName = (segment: EncodedSegment): string => finish(nameSteps(segment))

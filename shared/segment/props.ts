@@ -4,6 +4,7 @@ import { createTextColumn, textHead } from './columns.ts'
 import { propColumn, propKeys, propRest } from './fields.ts'
 import { type Growing, growingCodes } from './growing.ts'
 import { toPlanes, widthOf } from './planes.ts'
+import type { Steps } from './steps.ts'
 import { createDictionary, type Dictionary } from './texts.ts'
 
 /**
@@ -54,9 +55,12 @@ export const createPropColumns = (dictionaries: Dictionaries) => {
   }
 
   /** The keys that get a column, by name; what hits have of the others is left over. */
-  const chosen = (): [string, Counted][] => {
+  function* chosen(): Steps<[string, Counted][]> {
     const ranked = [...counted].sort(([a, one], [b, other]) => other.hits.length - one.hits.length || (a < b ? -1 : 1))
-    for (const [key, own] of ranked.slice(propLimits.columns)) giveUp(key, own)
+    for (const [key, own] of ranked.slice(propLimits.columns)) {
+      giveUp(key, own)
+      yield
+    }
     return ranked.slice(0, propLimits.columns).sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
@@ -73,12 +77,16 @@ export const createPropColumns = (dictionaries: Dictionaries) => {
       for (const key of own ?? []) put(key, props![key]!)
       hits++
     },
-    /** The rest goes into its dictionary; to be called before dictionaries are done. */
-    close(): { keys: string[]; done(finals: Finals): { built: Built[]; own: Finals } } {
-      const columns = chosen()
+    /** The rest goes into its dictionary; to be called before dictionaries are done. In steps, as all that takes long with many rows. */
+    *close(): Steps<{ keys: string[]; done(finals: Finals): { built: Built[]; own: Finals } }> {
+      const columns = yield* chosen()
       const restColumn = createTextColumn(propRest.column, propRest.dictionary, dictionaries)
       if (rest.size > 0) for (let hit = 0; hit < hits; hit++) restColumn.push(rest.has(hit) ? restText(rest.get(hit)!) : undefined)
-      const own = new Map(columns.map(([, { dictionary }], n) => [propColumn(n).dictionary, dictionary.done()]))
+      const own = new Map<string, ReturnType<Dictionary['done']>>()
+      for (const [n, [, { dictionary }]] of columns.entries()) {
+        own.set(propColumn(n).dictionary, dictionary.done())
+        yield
+      }
       const done = (finals: Finals) => ({
         own,
         built: [

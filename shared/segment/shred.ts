@@ -21,6 +21,8 @@ import { amountOf } from './money.ts'
 import { createPropColumns } from './props.ts'
 import { fromPageOf, type Page, pageAfter } from './referrer.ts'
 import type { SegmentHit, SegmentRow } from './row.ts'
+import type { Steps } from './steps.ts'
+import type { Dictionary } from './texts.ts'
 
 /**
  * Rows into columns. Three tables: S has a line per row, D one per day of a row's session, H one per hit; `s.days` and `s.hits` say how
@@ -150,22 +152,31 @@ export const createShredder = () => {
       putSession(row.s)
       putHits(row.h, row.s.start)
     },
-    done(): Shredded {
+    /** In steps: a table's column, or a dictionary, at a time. */
+    *done(): Steps<Shredded> {
       const hashes = visitors.slice(0, visitors.length)
       const groups = groupCountFor(hashes.length)
       const s = groupEdges(hashes, groups)
       const edges = { s, d: edgesOf(s, before.d, count.d), h: edgesOf(s, before.h, count.h) }
       const starts = s.map((_, group) => groupStart(group, groups))
-      const closed = props.close()
-      const finals: Finals = new Map([...dictionaries.all].map(([name, dictionary]) => [name, dictionary.done()]))
+      yield
+      const closed = yield* props.close()
+      const finals = new Map<string, ReturnType<Dictionary['done']>>()
+      for (const [name, dictionary] of dictionaries.all) {
+        finals.set(name, dictionary.done())
+        yield
+      }
+      const columns = hashes.length > 0 ? [builtHashes(visitorColumn, hashes, s, starts)] : []
+      for (const column of numbers.values()) {
+        columns.push(...column.done())
+        yield
+      }
+      for (const column of texts) {
+        columns.push(...column.done(finals))
+        yield
+      }
       const { built, own } = closed.done(finals)
-      const hashColumn = hashes.length > 0 ? [builtHashes(visitorColumn, hashes, s, starts)] : []
-      const columns = [
-        ...hashColumn,
-        ...[...numbers.values()].flatMap((column) => column.done()),
-        ...texts.flatMap((column) => column.done(finals)),
-        ...built,
-      ]
+      columns.push(...built)
       const size = (edge: readonly number[], group: number) => edge[group + 1]! - edge[group]!
       return {
         groups: Array.from({ length: groups }, (_, g) => ({ rows: size(s, g), days: size(edges.d, g), hits: size(edges.h, g) })),

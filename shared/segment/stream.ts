@@ -33,17 +33,3 @@ export async function* rowGroupsOf(head: Buffer, fetch: FetchChunks): AsyncGener
     yield rowsOfGroup(reader, group, read, dictionaries)
   }
 }
-
-/** All rows in order, decoded as they are asked for; until then only the compressed chunks are held. */
-export const fetchRows = async (head: Buffer, fetch: FetchChunks): Promise<Iterable<SegmentRow>> => {
-  const reader = openSegment(head)
-  const columns = columnNames(reader)
-  const groups = reader.groups.flatMap((_, group) => columns.map((column) => ({ column, group })))
-  const read = await fetchAll([...dictionaryNames(reader), ...groups], fetch)
-  return allRows(reader, read)
-}
-
-function* allRows(reader: SegmentReader, read: ReadChunk): Generator<SegmentRow, void, void> {
-  const dictionaries = readDictionaries(reader, read)
-  for (let group = 0; group < reader.groups.length; group++) yield* rowsOfGroup(reader, group, read, dictionaries)
-}

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createHandler } from '#functions/rollup-window/handler.ts'
+import type { Clock } from '#shared/clock.ts'
 import type { SegmentEntry } from '#shared/ports/segments.ts'
 import type { LifeLimits } from '#shared/rollup/life.ts'
 import { encodeBatch } from '#shared/trigger/envelope.ts'
@@ -23,8 +24,8 @@ beforeEach(() => {
   told.length = 0
 })
 const tell = (error: unknown) => told.push(`${(error as Error).message}: ${((error as Error).cause as Error | undefined)?.message}`)
-const aStage = (limits: Partial<LifeLimits> = { holdMs: 0 }) => {
-  const handle = createHandler({ ...stores, clock }, limits, tell)
+const aStage = (limits: Partial<LifeLimits> = { holdMs: 0 }, itsClock: Clock = clock) => {
+  const handle = createHandler({ ...stores, clock: itsClock }, limits, tell)
   const ask = async (): Promise<void> => {
     const fence = await stores.memtables.fence(0)
     const records = await stores.log.read('events', 0, fence?.next ?? 0, { records: 1_000, bytes: 1e9, waitMs: 0 })
@@ -203,6 +204,35 @@ describe('close', () => {
     expect(await segments()).toHaveLength(3)
     await later(minute, ask)
     expect(await segments()).toEqual([[0, 4, 1, 4, 4]])
+  })
+
+  test('a large day is closed over many ticks, with turns for others and events taken meanwhile', async () => {
+    const ask = aStage()
+    await closedDay(ask)
+    clock.advance(13 * hour)
+    let passed = 0
+    const running = { ...clock, now: () => clock.now() + passed++ } // each look at the clock takes a millisecond
+    const slow = aStage({ flushRows: 1, closeBoxMs: 30, sliceMs: 1 }, running)
+    let turns = 0
+    const count = () => {
+      turns++
+      if (turns < 10_000) setImmediate(count)
+    }
+    setImmediate(count)
+    await slow()
+    expect((await segments()).map(([, , level]) => level)).toEqual([0, 0])
+    expect(turns).toBeGreaterThan(10)
+    await put(1)
+    await slow()
+    expect(await stores.memtables.fence(0)).toMatchObject({ next: 5 })
+    for (let ticks = 0; ticks < 20 && (await segments()).every(([, , level]) => level === 0); ticks++) await slow()
+    expect((await segments()).sort()).toEqual([
+      [0, 2, 0, 2, 2],
+      [0, 4, 1, 4, 4],
+      [2, 4, 0, 2, 2],
+      [4, 5, 0, 1, 1],
+    ])
+    turns = 10_000
   })
 
   test('late hits begin where the segments end, and the day is closed again when none came for six hours', async () => {
