@@ -7,7 +7,7 @@ import type { Scan } from '#shared/query/answer.ts'
 import { type Freshness, freshnessOf, oldestPending, together } from '#shared/query/freshness.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { createMerge } from '#shared/query/merge.ts'
-import type { Room } from '#shared/query/room.ts'
+import { endless, type Room } from '#shared/query/room.ts'
 import { decodeLedger, decodeRows, type LedgerRow, ledgerDay } from '#shared/rollup/block.ts'
 import { ledgerChunks, ledgerRows } from '#shared/rollup/ledger-segment.ts'
 import { readableChain, type Span } from '#shared/segment/chain.ts'
@@ -24,8 +24,8 @@ import { addDays, type Calendar } from '#shared/site/zone.ts'
 export type Reading = {
   /** First and last day with rows. */
   days(): Promise<{ first: number; last: number } | undefined>
-  /** Rows of one partition and day that lie below the reading's end, some at a time. */
-  visits(partition: number, day: number): AsyncIterable<readonly SegmentRow[]>
+  /** Rows of one partition and day that lie below the reading's end, some at a time; what of a segment is decoded for them takes `room`. */
+  visits(partition: number, day: number, room: Room): AsyncIterable<readonly SegmentRow[]>
   /** Rows of the ledger of one partition and UTC day. */
   ledger(partition: number, day: number): AsyncIterable<readonly LedgerRow[]>
   /** How far the reading reaches. `now` is taken inside, before the log is asked. */
@@ -70,12 +70,12 @@ function* slicesOf<R>(rows: Iterable<R>): Generator<R[], void, void> {
 /** How rows of one kind come out of the store. */
 type Kind<R> = {
   decode(block: Block): readonly R[]
-  cold(head: Buffer, entry: SegmentEntry, partition: number, segments: Segments): AsyncIterable<Iterable<R>>
+  cold(head: Buffer, entry: SegmentEntry, partition: number, segments: Segments, room: Room): AsyncIterable<Iterable<R>>
 }
 
 const visitKind: Kind<SegmentRow> = {
   decode: decodeRows,
-  cold: (head, entry, partition, segments) => rowGroupsOf(head, (chunks) => segments.read(partition, entry, chunks)),
+  cold: (head, entry, partition, segments, room) => rowGroupsOf(head, (chunks) => segments.read(partition, entry, chunks), room),
 }
 
 const ledgerKind: Kind<LedgerRow> = {
@@ -125,7 +125,7 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
   }
 
   /** Hot first, then cold (R8): what is flushed in between is in both, and the chain takes it once. */
-  async function* rowsOf<R>(partition: number, day: number, kind: Kind<R>): AsyncGenerator<readonly R[], void, void> {
+  async function* rowsOf<R>(partition: number, day: number, kind: Kind<R>, room: Room): AsyncGenerator<readonly R[], void, void> {
     const before = endOf(partition)
     const first = await pageOf(partition, day)
     const cold = await segments.list(partition, site, day, day)
@@ -137,7 +137,7 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
       if (!('cold' in part)) continue
       const head = await segments.head(partition, part.cold)
       if (!head) throw moved('was closed')
-      for await (const rows of kind.cold(head, part.cold, partition, segments)) yield* slicesOf(rows)
+      for await (const rows of kind.cold(head, part.cold, partition, segments, room)) yield* slicesOf(rows)
     }
     const spans = chain.flatMap((part) => ('hot' in part ? [{ from: part.hot.from, to: Math.min(part.hot.to, before) }] : []))
     if (spans.length > 0) yield* hotRows(partition, day, first, spans, kind.decode)
@@ -151,8 +151,8 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
       if (known.length === 0) return undefined
       return { first: Math.min(...known.map(({ first }) => first)), last: Math.max(...known.map(({ last }) => last)) }
     },
-    visits: (partition, day) => rowsOf(partition, day, visitKind),
-    ledger: (partition, day) => rowsOf(partition, ledgerDay(day), ledgerKind),
+    visits: (partition, day, room) => rowsOf(partition, day, visitKind, room),
+    ledger: (partition, day) => rowsOf(partition, ledgerDay(day), ledgerKind, endless),
     freshness: () => currentFreshness({ hits, clock }, fences),
   }
 }
@@ -188,7 +188,7 @@ export const scanOf = (
     for (const partition of partitions(count)) {
       const merge = createMerge(columns, range, calendar, room)
       for (let day = first; day <= last; day = addDays(day, 1)) {
-        for await (const rows of reading.visits(partition, day)) {
+        for await (const rows of reading.visits(partition, day, room)) {
           merge.add(rows)
           await pause()
         }
