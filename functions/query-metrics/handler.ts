@@ -4,9 +4,10 @@ import { type Handler, json, type Reply, type Request } from '#shared/handler.ts
 import type { Bus } from '#shared/ports/bus.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
+import type { Retention } from '#shared/ports/retention.ts'
 import type { Segments } from '#shared/ports/segments.ts'
 import type { Secrets } from '#shared/ports/sites.ts'
-import { type Answer, answerQuery } from '#shared/query/answer.ts'
+import { type Answer, answerQuery, type Scan } from '#shared/query/answer.ts'
 import { type Freshness, isoTime } from '#shared/query/freshness.ts'
 import { balanced, createLedgerFold, ledgerRange } from '#shared/query/ledger.ts'
 import { queryLimits } from '#shared/query/limits.ts'
@@ -21,7 +22,7 @@ import { partitionCount } from '#shared/site/shards.ts'
 import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
 import { createLive } from './live.ts'
 import { preflight, withOrigin } from './origins.ts'
-import { beginReading, createPause, type Pause, reread, scanOf } from './reading.ts'
+import { beginReading, createPause, type Pause, partitions, reread, scanOf } from './reading.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** query-metrics: reports, the live stream and the ledger of a site. It only reads; who may see a site is decided before anything is looked up. */
@@ -29,6 +30,7 @@ import { createTurns, type Turns } from './turns.ts'
 export type Ports = {
   memtables: Memtables
   segments: Segments
+  retention: Pick<Retention, 'dropped'>
   hits: LogReader
   sites: KnownSites
   secrets: Secrets
@@ -146,20 +148,36 @@ const answerReply = async (ports: Shared, pause: Pause, site: SiteConfig, query:
   const data = await reading.days()
   const room = ports.rooms.open()
   try {
-    const scan = scanOf(reading, partitionCount, calendarOf(site.zones), data, pause, room)
-    return replyWith(freshness, await answerQuery({ query, site, now: ports.clock.now(), data, scan, pause, room }))
+    const calendar = calendarOf(site.zones)
+    const scanned = scanOf(reading, partitionCount, calendar, data, pause, room)
+    let from = Number.POSITIVE_INFINITY
+    const scan: Scan = (range, columns) => {
+      from = Math.min(from, range.from)
+      return scanned(range, columns)
+    }
+    const answer = await answerQuery({ query, site, now: ports.clock.now(), data, scan, pause, room })
+    const kept = await keptFrom(ports, site.site, calendar)
+    return replyWith(freshness, answer, kept !== undefined && from < kept ? kept : undefined)
   } finally {
     room.close()
   }
 }
 
-const replyWith = (freshness: Freshness, answer: Answer): Reply => {
+/** Where the rows of a site begin that are all kept; `undefined` when none was dropped. */
+const keptFrom = async ({ retention }: Ports, site: string, calendar: Calendar): Promise<number | undefined> => {
+  const last = await Promise.all(partitions(partitionCount).map((partition) => retention.dropped(partition, site)))
+  const newest = Math.max(...last.map((day) => day ?? 0))
+  return newest === 0 ? undefined : calendar.span(newest).end
+}
+
+const replyWith = (freshness: Freshness, answer: Answer, completeFrom: number | undefined): Reply => {
   const { asOf, lagMs, incompleteSince } = freshness
   const meta = {
     as_of: isoTime(asOf),
     lag_ms: lagMs,
     ...answer.meta,
     ...(incompleteSince === undefined ? {} : { incomplete_since: isoTime(incompleteSince) }),
+    ...(completeFrom === undefined ? {} : { complete_from: isoTime(completeFrom) }),
   }
   return json(200, { ...answer, meta }, noStore)
 }

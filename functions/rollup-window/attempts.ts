@@ -7,7 +7,7 @@ import type { SiteDay } from '#shared/ports/seals.ts'
 export type OnError = (error: unknown) => void
 
 /** So much is told of one tick: a full disk fails for every site, and its log must not fill it further. */
-const toldAtOnce = 10
+export const toldAtOnce = 10
 
 export const dayText = ({ site, day }: SiteDay): string =>
   `${day < 0 ? 'the ledger' : 'the rows'} of ${JSON.stringify(site)}, day ${Math.abs(day)}`

@@ -3,10 +3,11 @@ import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
 import { firstNeeded } from '#shared/visit/horizon.ts'
 import { createAttempts, type OnError } from './attempts.ts'
 import { type ClosePorts, createClose } from './close.ts'
+import { createExpire, type ExpirePorts } from './expire.ts'
 import { createFlush, type FlushPorts, stage } from './flush.ts'
 
 /** The life of a day beside the taking of events: rows move from hot to cold, days are closed, what nobody needs any more goes. */
-export type LifePorts = FlushPorts & ClosePorts & { log: LogReader & LogTrimmer }
+export type LifePorts = FlushPorts & ClosePorts & ExpirePorts & { log: LogReader & LogTrimmer }
 
 /** `onError` is told what of it fails: none of that stops the taking of events, and all is tried again. */
 export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onError: OnError) => {
@@ -15,6 +16,7 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
   const attempts = createAttempts(onError)
   const { flushDue, report } = createFlush(ports, limits, attempts)
   const { closeDue } = createClose(ports, limits, attempts)
+  const { expireDue } = createExpire(ports, limits, attempts, onError)
   let lookedAt = Number.NEGATIVE_INFINITY
 
   const box = (ms: number = limits.boxMs): (() => boolean) => {
@@ -38,6 +40,7 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
       await flushDue(partition, logTime, box())
       await report(partition)
       await closeDue(partition, logTime, box(limits.closeBoxMs))
+      await expireDue(partition, logTime, box())
       await segments.dropSuperseded(partition, logTime - limits.keepMs, limits.atOnce)
       await trimEvents(partition)
     },

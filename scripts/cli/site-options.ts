@@ -61,6 +61,13 @@ const options: Readonly<Record<string, SiteOption>> = {
   'cut-at-midnight': flag('cut_at_midnight', 'a new visit at midnight (no)'),
   'cut-at-campaign': flag('cut_at_campaign', 'a new visit with a new campaign (no)'),
   bounce: { type: 'string', value: 'engaged|single-page', help: 'rule of the bounce rate (engaged)', read: asText, field: ['bounce'] },
+  retention: {
+    type: 'string',
+    value: 'MONTHS',
+    help: 'months that its rows are kept, 0 = for ever (25)',
+    read: asNumber,
+    field: ['retention'],
+  },
   hosts: list('DOMAIN', ['hosts'], 'further hosts whose hits are its own'),
   params: list('NAME', ['params'], 'query parameters that stay part of a page'),
   'exclude-paths': list('PATH', ['exclude', 'paths'], 'hits on these pages are flagged; a * at the end stands for the rest'),

@@ -23,8 +23,8 @@ export type SegmentEntry = SiteDay & {
 export type SegmentChunk = { column: string; group: number; data: Buffer }
 export type ChunkName = { column: string; group: number }
 
-/** A site's day of which flushed rows lie beyond its closed segment (if it has one); `newest`: log time of the last of them. */
-export type OpenDay = SiteDay & { closed: boolean; newest: number }
+/** A site's day of which flushed rows lie beyond its closed segment (if it has one); `oldest`, `newest`: log times of the first and last of them. */
+export type OpenDay = SiteDay & { closed: boolean; oldest: number; newest: number }
 
 export type Segments = {
   /** Stores a segment, then lists it: what is listed is whole. */

@@ -11,6 +11,12 @@ export const lifeLimits = {
   /** A day is closed so long after its end, and again when late rows have come and none for so long. */
   closeAfterMs: 2 * 3_600_000,
   closeAgainMs: 6 * 3_600_000,
+  /** At the latest: a busy site has late rows for three days, and never six hours without. */
+  closeLateMs: 24 * 3_600_000,
+  /** Flushed rows that no closed segment has after so long: closing does not work. */
+  unclosedMs: 48 * 3_600_000,
+  /** Days that are kept no longer, or not closed, are looked for this often (clock). */
+  expireEveryMs: 3_600_000,
   /** What a closed segment has superseded stays readable for so long (R7): a state that was set back may still stand on it. */
   keepMs: 10 * 24 * 3_600_000,
   /**
@@ -54,5 +60,13 @@ export const endOf = (where: SiteDay, calendar: Calendar | undefined): number =>
 }
 
 /** Whether a day that is open is to be closed, or closed again. */
-export const isDue = ({ closed, newest }: OpenDay, end: number, logTime: number, limits: LifeLimits): boolean =>
-  logTime >= end + limits.closeAfterMs && (!closed || logTime >= newest + limits.closeAgainMs)
+export const isDue = ({ closed, newest, oldest }: OpenDay, end: number, logTime: number, limits: LifeLimits): boolean =>
+  logTime >= end + limits.closeAfterMs && (!closed || logTime >= newest + limits.closeAgainMs || logTime >= oldest + limits.closeLateMs)
+
+/** The first day that a site keeps: the same date so many months ago. `undefined` = all of them. (As a bound, 31 February does as well as any.) */
+export const firstKept = (calendar: Calendar, logTime: number, months: number): number | undefined => {
+  if (months === 0) return undefined
+  const { day } = calendar.dayAt(logTime)
+  const month = Math.floor(day / 10_000) * 12 + (Math.floor(day / 100) % 100) - 1 - months
+  return Math.floor(month / 12) * 10_000 + ((month % 12) + 1) * 100 + (day % 100)
+}

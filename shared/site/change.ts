@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { createCidrs } from '../hit/address.ts'
-import { defaults, type SiteConfig, sessionTimeoutLimits } from './config.ts'
+import { defaults, retentionLimits, retentionOf, type SiteConfig, sessionTimeoutLimits } from './config.ts'
 import { siteName } from './domain.ts'
 import type { Cures } from './fields.ts'
 import { checkSegments, goalCures, goalsSchema, segmentCures, segmentsSchema } from './goals.ts'
@@ -75,6 +75,7 @@ const optionShape = {
   origins: list(through(originOf)),
   goals: goalsSchema,
   segments: segmentsSchema,
+  retention: z.int().min(0).max(retentionLimits.most),
 }
 
 /** What to send for each option. */
@@ -95,6 +96,7 @@ const optionCures = {
   origins: 'a list of at most 100 origins, such as ["https://example.com"]',
   ...goalCures,
   ...segmentCures,
+  retention: 'whole months from 1 to 1200, or 0 for ever',
 } as const satisfies Cures
 
 export const changeSchema = z.strictObject({ ...optionShape, version: z.int().min(1) }).partial()
@@ -130,6 +132,7 @@ const changedBy = (config: SiteConfig, options: SiteOptions, now: number): SiteC
   origins: options.origins ?? config.origins,
   ...given('goals', options.goals ?? config.goals),
   ...given('segments', options.segments ?? config.segments),
+  ...(options.retention === undefined || options.retention === retentionOf(config) ? {} : { retentionMonths: options.retention }),
 })
 
 /** A list that is there only where something is in it: configurations without goals are what they were. */
@@ -203,6 +206,7 @@ export const siteView = (config: SiteConfig, url: string) => ({
   origins: config.origins,
   goals: config.goals ?? [],
   segments: config.segments ?? [],
+  retention: retentionOf(config),
   script: scriptTag(url, config),
 })
 

@@ -44,6 +44,8 @@ export type SiteConfig = {
   params: string[]
   /** Hits that match are flagged with the rule's name. */
   exclude: { paths: string[]; countries: string[]; addresses: string[] }
+  /** Months that rows are kept after their day, 0 = for ever. Absent = as `retentionOf` says. */
+  retentionMonths?: number
   /** Origins that may read the API with a key from a browser. */
   origins: string[]
   /** Absent in configurations that were written before there were any. */
@@ -58,6 +60,12 @@ export const defaults = {
   cutAtCampaign: false,
   bounce: 'engaged',
 } as const
+
+export const retentionLimits = { most: 1_200, byDefault: 25 } as const
+
+/** Months that a site's rows are kept; 0 = for ever. */
+export const retentionOf = (config: Pick<SiteConfig, 'retentionMonths'> | undefined): number =>
+  config?.retentionMonths ?? retentionLimits.byDefault
 
 export const sessionTimeoutLimits = { minMs: 60_000, maxMs: (7 * 60 + 55) * 60_000 } as const
 

@@ -13,6 +13,7 @@ import { importsContract } from './imports.ts'
 import { leasesContract } from './leases.ts'
 import { logContract } from './log.ts'
 import { memtablesContract } from './memtables.ts'
+import { retentionContract } from './retention.ts'
 import { sealsContract } from './seals.ts'
 import { segmentsContract } from './segments.ts'
 import { sessionsContract } from './sessions.ts'
@@ -71,6 +72,8 @@ sealsContract('SQLite in memory', inMemory)
 sealsContract('SQLite in a folder', inFolder)
 segmentsContract('SQLite in memory', inMemory)
 segmentsContract('SQLite in a folder', inFolder)
+retentionContract('SQLite in memory', inMemory)
+retentionContract('SQLite in a folder', inFolder)
 sitesContract('SQLite in memory', inMemory)
 sitesContract('SQLite in a folder', inFolder)
 importsContract('SQLite in memory', inMemory)

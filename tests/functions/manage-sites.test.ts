@@ -135,6 +135,7 @@ describe('sites', () => {
       timezone: 'Europe/Berlin',
       identity: 'cookie',
       session_timeout: 30,
+      retention: 25,
     })
     expect(added.body['script']).toBe(
       '<script async src="https://stats.example.com/footfall.js" data-site="xn--mller-kva.example"></script>',
@@ -170,6 +171,7 @@ describe('sites', () => {
       session_timeout: 45,
       cut_at_midnight: true,
       hosts: ['WWW.Shop.example', 'shop.example'],
+      retention: 6,
       exclude: { countries: ['de'] },
     }
     const first = await home.ask('PATCH /api/sites/a.example', { key, body: change })
@@ -179,6 +181,7 @@ describe('sites', () => {
       cut_at_midnight: true,
       cut_at_campaign: false,
       hosts: ['shop.example'],
+      retention: 6,
     })
     const second = await home.ask('PATCH /api/sites/a.example', { key, body: { exclude: { paths: ['/admin'] } } })
     expect(second.body).toMatchObject({ version: 3, exclude: { paths: ['/admin'], countries: ['DE'], addresses: [] } })
@@ -289,6 +292,8 @@ describe('what cannot be understood', () => {
     [{ identity: 'none' }, '`identity` is "none"', 'cookieless'],
     [{ session_timeout: 0 }, '`session_timeout` is 0', '1 to 475'],
     [{ session_timeout: 476 }, '`session_timeout` is 476', '1 to 475'],
+    [{ retention: -1 }, '`retention` is -1', '0 for ever'],
+    [{ retention: 1.5 }, '`retention` is 1.5', 'whole months'],
     [{ session_timeout: 1.5 }, '`session_timeout` is 1.5', 'whole minutes'],
     [{ session_timeout: '30' }, '`session_timeout` is "30"', 'whole minutes'],
     [{ cut_at_midnight: 'yes' }, '`cut_at_midnight`', 'true or false'],

@@ -22,6 +22,17 @@ describe('POST /api/v2/query', () => {
     expect(answer.meta).not.toHaveProperty('incomplete_since')
   })
 
+  test('says from when on rows are kept where it was asked about days before', async () => {
+    const { ask, visit, ports } = await aWorld()
+    await visit({ at: '2026-03-15T08:00:00Z', who: 'a' })
+    ports.retention.dropped = async () => 20260301
+    const asked = (from: string, rest = {}) => ask({ date_range: [from, '2026-03-15'], ...rest })
+    expect((await asked('2026-03-01')).meta).toMatchObject({ complete_from: '2026-03-01T23:00:00.000Z' })
+    expect((await asked('2026-03-02')).meta).not.toHaveProperty('complete_from')
+    expect((await asked('2026-03-10', { include: { compare: ['2026-02-01', '2026-02-05'] } })).meta).toHaveProperty('complete_from')
+    expect((await ask({ date_range: 'all' })).meta).not.toHaveProperty('complete_from')
+  })
+
   test('a visit of several batches and days is one', async () => {
     const { ask, visit } = await aWorld()
     await visit({ at: '2026-03-14T22:50:00Z', who: 'n', hits: [{}, { after: 1200, path: '/b' }] })

@@ -253,6 +253,84 @@ describe('close', () => {
   })
 })
 
+describe('what is kept', () => {
+  const oneDay = async (ask: () => Promise<void>) => {
+    await ask()
+    await put(1)
+    await ask()
+    await later(hour, ask)
+    await later(15 * hour, ask)
+    expect(await segments()).toContainEqual([0, 1, 1, 1, 1])
+  }
+
+  test('a closed day goes 25 months later, when a site says nothing; its ledger stays', async () => {
+    const ask = aStage()
+    await oneDay(ask)
+    await later(Date.UTC(2028, 6, 10, 12) - clock.now(), ask)
+    expect(await segments()).toEqual([[0, 1, 1, 1, 1]])
+    await later(day, ask)
+    await later(hour, ask)
+    expect([await segments(), await segments(-today)]).toEqual([[], [[0, 1, 1, 1, 0]]])
+    expect(await stores.retention.dropped(0, 'example.com')).toBe(today)
+  })
+
+  test('as the site says: for months, or for ever', async () => {
+    const ask = aStage()
+    await oneDay(ask)
+    await stores.sites.put(aSiteConfig({ version: 2, retentionMonths: 0 }))
+    await later(4_000 * day, ask)
+    expect(await segments()).toHaveLength(1)
+    await stores.sites.put(aSiteConfig({ version: 3, retentionMonths: 120 }))
+    await later(hour, ask)
+    expect(await segments()).toEqual([])
+  })
+
+  test('rows that come for a day that went are there until they are closed, and go too', async () => {
+    const ask = aStage()
+    await stores.sites.put(aSiteConfig({ version: 2, retentionMonths: 1 }))
+    await oneDay(ask)
+    await later(60 * day, ask)
+    await later(hour, ask)
+    expect(await segments()).toEqual([])
+    await put(1) // an import
+    await ask()
+    expect(await intervals()).toEqual([[0, 2, 1]])
+    await later(hour, ask)
+    await later(hour, ask)
+    expect(await stores.seals.bases(0, [{ site: 'example.com', day: today }])).toEqual([undefined])
+    expect([await segments(), await intervals()]).toEqual([[], []])
+  })
+
+  test('a day that is not closed two days after its rows were flushed is told, once an hour', async () => {
+    const ask = aStage({ holdMs: 0, closeAfterMs: 100 * day })
+    await ask()
+    await put(1)
+    await ask()
+    await later(hour, ask)
+    await later(48 * hour, ask)
+    expect(told).toEqual([])
+    await later(hour, ask)
+    const line = /^the rows of "example.com", day 20260610 were flushed 2026-06-10T13:00:00.000Z and are not closed yet \(2 days\)/
+    expect(told).toHaveLength(2)
+    expect(told[1]).toMatch(line)
+    await later(10_000, ask)
+    expect(told).toHaveLength(2)
+  })
+
+  test('late rows that never end do not keep a day from being closed again once a day', async () => {
+    const ask = aStage()
+    await ask()
+    await put(1)
+    await ask()
+    for (let hours = 0; hours < 45; hours++) {
+      await later(hour, ask)
+      await put(1)
+      await ask()
+    }
+    expect((await segments()).filter(([, , level]) => level === 1)).toHaveLength(2)
+  })
+})
+
 describe('with the state lost', () => {
   test('it begins at the mark of progress, and takes no row again that is cold', async () => {
     const ask = aStage()

@@ -84,6 +84,7 @@ const pipelinePorts = {
   seals: ['bases', 'look', 'seal', 'readSealed', 'dropSealed', 'forgetBase'],
   segments: ['put', 'list', 'head', 'read', 'open', 'dropSuperseded'],
   progress: ['get', 'advance'],
+  retention: ['sites', 'days', 'drop'],
   sites: ['find', 'at'],
 } as const
 
@@ -212,6 +213,7 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     seals: gates.guard(life.seals, group, pipelinePorts.seals),
     segments: gates.guard(life.segments, group, pipelinePorts.segments),
     progress: gates.guard(life.progress, group, pipelinePorts.progress),
+    retention: gates.guard(stores.retention, group, pipelinePorts.retention),
     sites: gates.guard(stores.sites, group, pipelinePorts.sites),
     bus: stores.bus,
     clock,

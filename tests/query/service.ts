@@ -6,6 +6,7 @@ import { createBus } from '#shared/engines/sqlite/bus.ts'
 import { openDatabase } from '#shared/engines/sqlite/database.ts'
 import { formats } from '#shared/engines/sqlite/formats.ts'
 import { createMemtables } from '#shared/engines/sqlite/memtables.ts'
+import { createRetention } from '#shared/engines/sqlite/retention.ts'
 import { createSegments } from '#shared/engines/sqlite/segments.ts'
 import { createSites } from '#shared/engines/sqlite/sites.ts'
 import { replyOf } from '#shared/errors.ts'
@@ -90,6 +91,7 @@ export const aWorld = async () => {
   const ports: Ports = {
     memtables,
     segments: createSegments(state),
+    retention: createRetention(state),
     hits: log,
     sites: createKnownSites(sites, clock),
     secrets,

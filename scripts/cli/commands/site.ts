@@ -22,6 +22,7 @@ const details = (site: SiteView): string[] => {
     ['session timeout', `${site.session_timeout} min`],
     ['cut at', [site.cut_at_midnight ? 'midnight' : '', site.cut_at_campaign ? 'campaign' : ''].filter(Boolean).join(', ') || '–'],
     ['bounce', site.bounce],
+    ['kept', site.retention === 0 ? 'for ever' : `${site.retention} months`],
     ['hosts', site.hosts.join(', ') || '–'],
     ['parameters', site.params.join(', ') || '–'],
     ['excluded', Object.values(site.exclude).flat().join(', ') || '–'],

@@ -11,6 +11,7 @@ import { createImports } from './imports.ts'
 import { createLeases } from './leases.ts'
 import { createLogFile, createLogReader, createLogWriter } from './log.ts'
 import { createMemtables } from './memtables.ts'
+import { createRetention } from './retention.ts'
 import { createSeals } from './seals.ts'
 import { createProgress, createSegments } from './segments.ts'
 import { createSessions } from './sessions.ts'
@@ -114,6 +115,7 @@ export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock:
       seals: createSeals(stateDb),
       segments: createSegments(stateDb),
       progress: createProgress(stateDb),
+      retention: createRetention(stateDb),
       ...createSites(siteDb),
       ...createImports(siteDb),
       bus,

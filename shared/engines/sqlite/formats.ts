@@ -3,6 +3,7 @@ import type { FileFormat } from './database.ts'
 import { importTables } from './imports.ts'
 import { topicTables } from './log.ts'
 import { memtableTables } from './memtables.ts'
+import { retentionTables } from './retention.ts'
 import { sealTables } from './seals.ts'
 import { segmentTables } from './segments.ts'
 import { sessionTables } from './sessions.ts'
@@ -27,7 +28,10 @@ export const formats = {
     synchronous: 'NORMAL',
     cacheKib: 65_536,
     checkpointPages: 8_000,
-    migrations: [topicTables('events') + topicTables('dead') + sessionTables + memtableTables, sealTables + segmentTables],
+    migrations: [
+      topicTables('events') + topicTables('dead') + sessionTables + memtableTables,
+      sealTables + segmentTables + retentionTables,
+    ],
   },
   site: {
     name: 'site',

@@ -14,7 +14,8 @@ export const segmentTables = `
   CREATE INDEX segment_superseded ON segment (part, superseded) WHERE superseded IS NOT NULL;
   CREATE TABLE chunk (segment INTEGER NOT NULL, col TEXT NOT NULL, rg INTEGER NOT NULL, data BLOB NOT NULL);
   CREATE UNIQUE INDEX chunk_key ON chunk (segment, col, rg);
-  CREATE TABLE open_day (part INTEGER, site TEXT, day INTEGER, closed INTEGER NOT NULL, newest INTEGER NOT NULL, PRIMARY KEY (part, site, day))
+  CREATE TABLE open_day (part INTEGER, site TEXT, day INTEGER, closed INTEGER NOT NULL, oldest INTEGER NOT NULL,
+    newest INTEGER NOT NULL, PRIMARY KEY (part, site, day))
     WITHOUT ROWID;
   CREATE TABLE progress (stage TEXT, part INTEGER, next INTEGER NOT NULL, src INTEGER NOT NULL, PRIMARY KEY (stage, part)) WITHOUT ROWID;
 `
@@ -33,11 +34,12 @@ const prepare = (db: DatabaseSync) => ({
   firstDay: db.prepare('SELECT day FROM segment WHERE part = ? AND site = ? AND day > 0 ORDER BY day LIMIT 1'),
   lastDay: db.prepare('SELECT day FROM segment WHERE part = ? AND site = ? AND day > 0 ORDER BY day DESC LIMIT 1'),
   closedTo: db.prepare('SELECT max("to") AS "to" FROM segment WHERE part = ? AND site = ? AND day = ? AND level = 1'),
-  newest: db.prepare('SELECT max(at) AS at FROM segment WHERE part = ? AND site = ? AND day = ? AND level = 0 AND "to" > ?'),
-  putOpen: db.prepare(`INSERT INTO open_day (part, site, day, closed, newest) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET closed = excluded.closed, newest = excluded.newest`),
+  beyond: db.prepare(`SELECT min(at) AS oldest, max(at) AS newest FROM segment
+    WHERE part = ? AND site = ? AND day = ? AND level = 0 AND "to" > ?`),
+  putOpen: db.prepare(`INSERT INTO open_day (part, site, day, closed, oldest, newest) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET closed = excluded.closed, oldest = excluded.oldest, newest = excluded.newest`),
   dropOpen: db.prepare('DELETE FROM open_day WHERE part = ? AND site = ? AND day = ?'),
-  open: db.prepare('SELECT site, day, closed, newest FROM open_day WHERE part = ?'),
+  open: db.prepare('SELECT site, day, closed, oldest, newest FROM open_day WHERE part = ?'),
   /** Not the furthest closed segment itself, nor another one of its interval: one of them must stay. */
   supersede: db.prepare(`UPDATE segment SET superseded = ?1 FROM
     (SELECT max("to") AS reach FROM segment WHERE part = ?2 AND site = ?3 AND day = ?4 AND level = 1)
@@ -60,9 +62,9 @@ export const createSegments = (db: DatabaseSync): Segments => {
   /** Says anew whether a day is open: it follows from the manifest alone. */
   const markOpen = (partition: number, entry: SegmentEntry): void => {
     const { to } = sql.closedTo.get(...dayOf(partition, entry)) as { to: number | null }
-    const { at } = sql.newest.get(...dayOf(partition, entry), to ?? -1) as { at: number | null }
-    if (at === null) sql.dropOpen.run(...dayOf(partition, entry))
-    else sql.putOpen.run(...dayOf(partition, entry), to === null ? 0 : 1, at)
+    const { oldest, newest } = sql.beyond.get(...dayOf(partition, entry), to ?? -1) as { oldest: number | null; newest: number | null }
+    if (newest === null) sql.dropOpen.run(...dayOf(partition, entry))
+    else sql.putOpen.run(...dayOf(partition, entry), to === null ? 0 : 1, oldest, newest)
   }
 
   return {
