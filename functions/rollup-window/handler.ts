@@ -30,12 +30,12 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
   const life = createLife(ports, limits, onError)
   const feedBudget = new Map<string, { second: number; left: number }>()
 
-  /** Begins with no state: the events that are not in segments all of them are folded anew. */
-  const beginRestore = async (partition: number): Promise<RollupFence> => {
+  /** Begins with no state, or `instead` of one that is too old: the events that are not in segments all of them are folded anew. */
+  const beginRestore = async (partition: number, instead?: RollupFence): Promise<RollupFence> => {
     const { id, earliest } = await log.ends('events', partition)
     const mark = (await progress.get(stage, partition)) ?? { next: earliest, src: -1 }
     const gen = clock.random(6).readUIntBE(0, 6)
-    return memtables.init(partition, { gen, topic: id, ...mark, logTime: 0 })
+    return memtables.init(partition, { gen, topic: id, ...mark, logTime: 0 }, instead)
   }
 
   /** Where the memtables of these days begin: as stored, else where the segments of the day end. */
@@ -50,12 +50,19 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     return known
   }
 
-  /** Offsets of another topic, or beyond the log's end, mean nothing: nothing may be skipped into silently. */
-  const checkLog = async (partition: number, { topic, next }: RollupFence): Promise<void> => {
+  /**
+   * Offsets of another topic, or beyond the log's end, mean nothing: nothing may be skipped into silently. A state that was set back to
+   * before the log's beginning is as good as lost: what it does not have is cold. Answers the fence that stands then.
+   */
+  const checkLog = async (partition: number, fence: RollupFence): Promise<RollupFence> => {
+    const { topic, next } = fence
     const { id, earliest, end } = await log.ends('events', partition)
     if (id !== topic) throw new FootfallError('partition-stopped', { detail: 'The events topic was made anew.' })
     if (next > end) throw new FootfallError('partition-stopped', { detail: `The state is at ${next}, the events log ends at ${end}.` })
-    if (next < earliest) throw new FootfallError('partition-stopped', { detail: `Events ${next} to ${earliest - 1} are gone.` })
+    if (next >= earliest) return fence
+    const mark = await progress.get(stage, partition)
+    if (mark && mark.next >= earliest) return beginRestore(partition, fence)
+    throw new FootfallError('partition-stopped', { detail: `Events ${next} to ${earliest - 1} are gone.` })
   }
 
   const isWithinBudget = (site: string, now: number): boolean => {
@@ -94,7 +101,10 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     if (!fence) return { seek: (await beginRestore(partition)).next }
     const first = records[0]!.offset
     const last = records.at(-1)!.offset
-    if (retry || first > fence.next) await checkLog(partition, fence)
+    if (retry || first > fence.next) {
+      const { next } = await checkLog(partition, fence)
+      if (next !== fence.next) return { seek: next }
+    }
     if (first > fence.next) return { seek: fence.next }
     if (last < fence.next) return { next: fence.next }
     const fresh = records.filter(({ offset }) => offset >= fence.next)
@@ -116,7 +126,8 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
   const tick = async ({ partition, logTime, logEnd }: Batch): Promise<BatchAnswer> => {
     const fence = await memtables.fence(partition)
     if (!fence) return { seek: (await beginRestore(partition)).next }
-    await checkLog(partition, fence)
+    const { next } = await checkLog(partition, fence)
+    if (next !== fence.next) return { seek: next }
     await memtables.trimLive(partition, logTime - liveMs)
     // While there is a backlog, its time counts: no day is over before its events were taken.
     await life.run(partition, fence.next < logEnd ? fence.logTime : logTime)

@@ -32,8 +32,11 @@ export type BlockPage = { fence: RollupFence | undefined; intervals: HotInterval
 
 export type Memtables = {
   fence(partition: number): Promise<RollupFence | undefined>
-  /** Writes the fence only when there is none, and answers the fence that stands afterwards. Atomic. */
-  init(partition: number, fence: RollupFence): Promise<RollupFence>
+  /**
+   * Writes the fence when there is none, or when it equals `instead` (gen, next, src): of that one all state is forgotten, sealed copies and
+   * bases too. Answers the fence that stands afterwards. Atomic.
+   */
+  init(partition: number, fence: RollupFence, instead?: RollupFence): Promise<RollupFence>
   /**
    * If the stored fence equals `was` (gen, next, src): writes the change and `now`, all or nothing; else changes nothing: `stale`. `stale` too
    * when a block lies below its memtable's base, or there is no base, neither stored nor among the change's. A stored base stands.

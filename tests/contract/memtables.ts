@@ -51,6 +51,28 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
       expect(await under.memtables.init(0, { ...fence, gen: 8 })).toEqual(fence)
     })
 
+    test('a state that is given up is forgotten whole, and only if it is the one that stands', async () => {
+      const base = { site: 'a.example', day: 20261025, base: 0 }
+      const minute = { site: 'a.example', minute: 60_000, pageviews: 1, events: 1, visits: 1 }
+      const seen = { site: 'a.example', vis: 'a', t: 70_000 }
+      await under.memtables.init(0, fence)
+      await under.memtables.init(1, fence)
+      const now = { ...fence, next: 1, src: 1 }
+      for (const partition of [0, 1])
+        await under.memtables.commit(partition, fence, now, {
+          ...{ blocks: [block(20261025, 0, 1)], bases: [base], minutes: [minute], seen: [seen] },
+        })
+      const other = { ...fence, gen: 8, next: 5 }
+      expect(await under.memtables.init(0, other, fence)).toEqual(now)
+      expect((await under.memtables.read(0, 'a.example', 20261025, 20261025)).blocks).toHaveLength(1)
+      expect(await under.memtables.init(0, other, now)).toEqual(other)
+      const nobody = { visitors: 0, minutes: [] }
+      expect(await under.memtables.read(0, 'a.example', 20261025, 20261025)).toEqual({ fence: other, intervals: [], blocks: [] })
+      expect(await under.memtables.live(0, 'a.example', 0)).toEqual(nobody)
+      expect((await under.memtables.read(1, 'a.example', 20261025, 20261025)).blocks).toHaveLength(1)
+      expect(await under.memtables.live(1, 'a.example', 0)).not.toEqual(nobody)
+    })
+
     test('a commit moves fence and rows together, and a read gives both', async () => {
       await commitAll([{ ...nothing, blocks: [block(20261025, 0, 1), block(-20261025, 0, 1)] }])
       const { fence: now, blocks } = await under.memtables.read(0, 'a.example', 20261025, 20261025)

@@ -332,6 +332,29 @@ describe('what is kept', () => {
 })
 
 describe('with the state lost', () => {
+  test('or set back to before what the log still has, it begins at the mark of progress', async () => {
+    const ask = aStage()
+    await ask()
+    await put(1)
+    await ask()
+    const { db, tables } = { db: stores.files.state, tables: ['rollup_fence', 'block', 'memtable', 'sealed'] }
+    for (const table of tables) db.exec(`CREATE TEMP TABLE old_${table} AS SELECT * FROM ${table}`)
+    await put(1)
+    await ask()
+    await later(hour, ask)
+    clock.advance(25 * hour)
+    await put(1)
+    await ask()
+    expect(await stores.log.ends('events', 0)).toMatchObject({ earliest: 2 })
+    for (const table of tables) db.exec(`DELETE FROM ${table}; INSERT INTO ${table} SELECT * FROM old_${table}`)
+    await ask()
+    expect(await stores.memtables.fence(0)).toMatchObject({ next: 2, src: 1 })
+    expect(await intervals()).toEqual([])
+    await ask()
+    expect(await stores.memtables.fence(0)).toMatchObject({ next: 3, src: 2 })
+    expect(await intervals()).toEqual([[2, 3, 1]])
+  })
+
   test('it begins at the mark of progress, and takes no row again that is cold', async () => {
     const ask = aStage()
     await ask()

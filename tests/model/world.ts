@@ -296,12 +296,10 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     begin(process.stage)
   }
 
-  /** A state that is older than what the log still has, or than what progress says is cold, is as good as lost: it never comes back. */
+  /** enrich's state does not come back from before what the log still has; that of rollup may: it finds out, and is restored. */
   const covered = (stage: Stage): Snapshot[] => {
-    const mark = db.prepare("SELECT next FROM progress WHERE stage = 'rollup-window'").get() as { next: number } | undefined
-    const least = stage === 'enrich-session' ? trimTo : Math.max(trimTo, mark?.next ?? 0)
-    const positionOf = (snapshot: Snapshot) => Number(snapshot[0]!.rows[0]?.[stage === 'enrich-session' ? 'ev' : 'next'] ?? least)
-    return snapshots[stage].filter((snapshot) => positionOf(snapshot) >= least)
+    if (stage === 'rollup-window') return snapshots[stage]
+    return snapshots[stage].filter((snapshot) => Number(snapshot[0]!.rows[0]?.['ev'] ?? trimTo) >= trimTo)
   }
 
   const nemesis = () => {

@@ -22,6 +22,9 @@ const prepare = (db: DatabaseSync) => ({
   moveFence: db.prepare(
     'UPDATE rollup_fence SET gen = ?, topic = ?, next = ?, src = ?, logTime = ? WHERE part = ? AND gen = ? AND next = ? AND src = ?',
   ),
+  dropFence: db.prepare('DELETE FROM rollup_fence WHERE part = ? AND gen = ? AND next = ? AND src = ?'),
+  /** All that stands under a fence. */
+  forget: ['block', 'memtable', 'sealed', 'seen', 'minute'].map((table) => db.prepare(`DELETE FROM ${table} WHERE part = ?`)),
   base: db.prepare('SELECT base FROM memtable WHERE part = ? AND site = ? AND day = ?'),
   /** Where there were no rows, it begins now: `first` and `firstSrc` are the fence before the batch that brought the first of them. */
   grow: db.prepare(`INSERT INTO memtable (part, site, day, base, first, firstSrc, rows, characters, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -94,9 +97,11 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
 
   return {
     fence: (partition) => guarded(() => fenceOf(partition)),
-    init: (partition, f) =>
+    init: (partition, f, instead) =>
       guarded(() =>
         inTransaction(db, () => {
+          const stands = instead && sql.dropFence.run(partition, instead.gen, instead.next, instead.src).changes > 0
+          if (stands) for (const forget of sql.forget) forget.run(partition)
           sql.newFence.run(partition, f.gen, f.topic, f.next, f.src, f.logTime)
           return fenceOf(partition)!
         }),
