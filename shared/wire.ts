@@ -53,11 +53,16 @@ export const wireLogThread = async (
   }
 }
 
-/** Puts a staged restore into place; only the holder of the folder may, while nothing of it is open. */
-export const putRestore = async (folder: string): Promise<void> => {
+/**
+ * Puts a staged restore into place, if there is one, and brings all files to this version's format, before any thread opens them for
+ * reading; only the holder of the folder may, while nothing of it is open.
+ */
+export const putRestore = async (folder: string, clock: Clock): Promise<void> => {
   const { finishRestore, forgetReplacedKeys } = await import('./engines/sqlite/backup.ts')
+  const { openFolder } = await import('./engines/sqlite/folder.ts')
   finishRestore(folder)
   forgetReplacedKeys(folder)
+  openFolder({ folder, writes: writes.all }, clock).close()
 }
 
 /** Copies of the folder: taking one, checking one, staging one for `putRestore`. */
@@ -72,13 +77,11 @@ export const wireBackups = async () => {
  * Throws `not-a-folder`, `folder-in-use`, `newer-format`, `damaged-file`.
  */
 export const holdFolder = async (folder: string, clock: Clock): Promise<() => void> => {
-  const { lockFolder, openFolder, prepareFolder } = await import('./engines/sqlite/folder.ts')
+  const { lockFolder, prepareFolder } = await import('./engines/sqlite/folder.ts')
   prepareFolder(folder)
   const release = lockFolder(folder)
   try {
-    await putRestore(folder)
-    // Every file is made and migrated by one thread before any other opens it.
-    openFolder({ folder, writes: writes.all }, clock).close()
+    await putRestore(folder, clock)
     return release
   } catch (error) {
     release()

@@ -236,7 +236,7 @@ const hold = async (config: Config, clock: Clock, open: () => Promise<Opened>, o
       answer = undefined
       await opened?.close()
       opened = undefined
-      await putRestore(config.data)
+      await putRestore(config.data, clock)
       await use(await open())
     }
     let restarting: Promise<void> | undefined

@@ -1,9 +1,10 @@
-import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pipeline } from 'node:stream/promises'
-import { unpackTar } from 'modern-tar/fs'
+import { packTar, unpackTar } from 'modern-tar/fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '#shared/clock.ts'
 import { readConfig } from '#shared/config.ts'
@@ -131,6 +132,54 @@ test('a backup keeps no salt, and a restore goes on with the living ones', async
   expect(await command('restore', '--yes', file)).toMatchObject({ code: 0 })
   expect(saltsOf(join(env.FOOTFALL_DATA, 'site.db'))).toEqual(living)
   expect(saltsOf(join(env.FOOTFALL_DATA, 'replaced', 'site.db'))).toEqual([])
+})
+
+/** state.db as versions before 0.1.0's segments wrote it: rows in blocks, and nothing that says more of them. */
+const toFormat1 = (path: string): void => {
+  const db = new DatabaseSync(path)
+  for (const table of ['memtable', 'sealed', 'segment', 'chunk', 'open_day', 'progress', 'dropped']) db.exec(`DROP TABLE ${table}`)
+  db.exec('PRAGMA user_version = 1; PRAGMA journal_mode = DELETE; VACUUM')
+  db.close()
+}
+
+const packedAgain = async (unpacked: string, target: string): Promise<void> => {
+  const manifest = JSON.parse(readFileSync(join(unpacked, 'manifest.json'), 'utf8'))
+  for (const file of manifest.files) {
+    const bytes = readFileSync(join(unpacked, `${file.name}.db`))
+    file.size = bytes.length
+    file.sha256 = createHash('sha256').update(bytes).digest('hex')
+  }
+  writeFileSync(join(unpacked, 'manifest.json'), JSON.stringify(manifest))
+  await pipeline(packTar(unpacked), createWriteStream(target))
+}
+
+test('a backup of an older format is put into a running server, which goes on with its numbers', async () => {
+  const { folder, env, command, file } = await home()
+  const server = await startServer(env)
+  await command('site', 'add', 'a.example')
+  await hit(server, 'one')
+  await hit(server, 'two')
+  expect(await pageviews(command)).toBe(2)
+  await command('backup', file)
+  const [unpacked, old] = [join(folder, 'unpacked'), join(folder, 'old.tar')]
+  await pipeline(createReadStream(file), unpackTar(unpacked))
+  toFormat1(join(unpacked, 'state.db'))
+  await packedAgain(unpacked, old)
+  expect(await command('restore', '--yes', old)).toMatchObject({ code: 0 })
+  expect(await pageviews(command)).toBe(2)
+  await hit(server, 'three')
+  expect(await pageviews(command)).toBe(3)
+})
+
+test('a folder of an older format is opened with its numbers', async () => {
+  const { env, command } = await home()
+  await command('site', 'add', 'a.example')
+  const opened = await openFunctions(readConfig(env), systemClock)
+  await hit(opened, 'one')
+  await opened.close()
+  expect(await pageviews(command)).toBe(1)
+  toFormat1(join(env.FOOTFALL_DATA, 'state.db'))
+  expect(await pageviews(command)).toBe(1)
 })
 
 test('nothing is replaced by mistake', async () => {
