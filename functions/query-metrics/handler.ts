@@ -7,7 +7,9 @@ import type { Memtables } from '#shared/ports/memtables.ts'
 import type { Retention } from '#shared/ports/retention.ts'
 import type { Segments } from '#shared/ports/segments.ts'
 import type { Secrets } from '#shared/ports/sites.ts'
-import { type Answer, answerQuery, type Scan } from '#shared/query/answer.ts'
+import { type Answer, answerQuery } from '#shared/query/answer.ts'
+import { countTables } from '#shared/query/columns/engine.ts'
+import type { Count } from '#shared/query/counting.ts'
 import { type Freshness, isoTime } from '#shared/query/freshness.ts'
 import { balanced, createLedgerFold, ledgerRange } from '#shared/query/ledger.ts'
 import { queryLimits } from '#shared/query/limits.ts'
@@ -22,7 +24,8 @@ import { partitionCount } from '#shared/site/shards.ts'
 import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
 import { createLive } from './live.ts'
 import { preflight, withOrigin } from './origins.ts'
-import { beginReading, createPause, type Pause, partitions, reread, scanOf } from './reading.ts'
+import { beginReading, createPause, type Pause, partitions, reread } from './reading.ts'
+import { createTables } from './tables.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** query-metrics: reports, the live stream and the ledger of a site. It only reads; who may see a site is decided before anything is looked up. */
@@ -39,12 +42,20 @@ export type Ports = {
 }
 
 /** What the requests of one process share. */
-type Shared = Ports & { live: ReturnType<typeof createLive>; turns: Turns; rooms: ReturnType<typeof createRooms> }
+type Shared = Ports & {
+  live: ReturnType<typeof createLive>
+  turns: Turns
+  rooms: ReturnType<typeof createRooms>
+  tables: ReturnType<typeof createTables>
+}
 /** The site that a request turned out to be about: from then on its listed origins may read the reply, also where it is an error. */
 type Seen = { site: SiteConfig | undefined }
 
 /** Node gives a thread at least this on a machine of 1 GB. */
 const smallestHeap = 256 * 2 ** 20
+
+/** Decoded columns that are kept, beside the heap. */
+const mostCached = 256 * 2 ** 20
 
 const noStore = { 'cache-control': 'no-store' }
 const laterPaths = new Set(['/api/v2/funnel', '/api/v2/paths', '/api/v2/retention', '/api/v2/export'])
@@ -52,7 +63,13 @@ const livePath = '/api/live/'
 
 /** `heapBytes`: what the thread's heap may grow to. Questions share half of it. */
 export const createHandler = (ports: Ports, { heapBytes = smallestHeap }: { heapBytes?: number } = {}): Handler => {
-  const shared: Shared = { ...ports, live: createLive(ports), turns: createTurns(ports.clock), rooms: createRooms(heapBytes / 2) }
+  const shared: Shared = {
+    ...ports,
+    live: createLive(ports),
+    turns: createTurns(ports.clock),
+    rooms: createRooms(heapBytes / 2),
+    tables: createTables(ports, Math.min(heapBytes / 4, mostCached)),
+  }
   return async (request) => {
     const seen: Seen = { site: undefined }
     const answer = (reply: Reply): Reply => (seen.site ? withOrigin(reply, request, seen.site) : reply)
@@ -149,13 +166,13 @@ const answerReply = async (ports: Shared, pause: Pause, site: SiteConfig, query:
   const room = ports.rooms.open()
   try {
     const calendar = calendarOf(site.zones)
-    const scanned = scanOf(reading, partitionCount, calendar, data, pause, room)
+    const tables = ports.tables({ reading, partitions: partitions(partitionCount), data, calendar, pause })
     let from = Number.POSITIVE_INFINITY
-    const scan: Scan = (range, columns) => {
-      from = Math.min(from, range.from)
-      return scanned(range, columns)
+    const count: Count = async (plan) => {
+      from = Math.min(from, plan.range.from)
+      return await countTables(await tables(plan.range), plan)
     }
-    const answer = await answerQuery({ query, site, now: ports.clock.now(), data, scan, pause, room })
+    const answer = await answerQuery({ query, site, now: ports.clock.now(), data, count, pause, room })
     const kept = await keptFrom(ports, site.site, calendar)
     return replyWith(freshness, answer, kept !== undefined && from < kept ? kept : undefined)
   } finally {

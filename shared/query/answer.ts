@@ -1,21 +1,16 @@
 import type { SiteConfig } from '../site/config.ts'
 import { type Calendar, calendarOf } from '../site/zone.ts'
 import { type Buckets, bucketsOf, isTimeDimension } from './buckets.ts'
+import type { Count, Counted, CountPlan } from './counting.ts'
 import { compareRange, isoRange, type Range, resolveRange } from './dates.ts'
-import { compileFilters, createWork, doneFilters, type Filter } from './filters.ts'
-import { type Adder, columnsOf, createDonePass, createFold, type Fold, type Folded } from './fold.ts'
 import { queryLimits } from './limits.ts'
-import { type Columns, columnOf, type Visit } from './merge.ts'
-import { type Beside, emptyGroup, type MetricValue, metricValue, needsOf } from './metrics.ts'
+import { type Beside, type MetricValue, metricValue, needsOf, noSums } from './metrics.ts'
 import type { MetricName } from './names.ts'
 import { endless, type Room } from './room.ts'
-import { askedBeside, askedDimensions, changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
+import { type AskedCounts, askedBeside, askedDimensions, changes, createFinder, ordered, type Row, rowsOf } from './rows.ts'
 import { type Query, queryJson, timeDimensionOf } from './schema.ts'
 
-/** From a query to its answer: folds the range, and the range it is compared with, and writes rows and meta. */
-
-/** Visits with hits in the range, some at a time; every reading of one answer gives the same visits. */
-export type Scan = (range: Range, columns: Columns) => AsyncIterable<readonly Visit[]>
+/** From a query to its answer: counts the range, and the range it is compared with, and writes rows and meta. */
 
 type Asked = {
   query: Query
@@ -23,7 +18,8 @@ type Asked = {
   now: number
   /** First and last day that the site has rows on. */
   data: { first: number; last: number } | undefined
-  scan: Scan
+  /** The engine. */
+  count: Count
   /** Called now and then: lets others run when it is time to, throws when the time is up. */
   pause(): Promise<void> | undefined
   /** What may be held; without it, anything. */
@@ -52,9 +48,9 @@ export const answerQuery = async (asked: Asked): Promise<Answer> => {
   const period = periodOf(query, range, calendar)
   const compared = comparedRange && periodOf(query, comparedRange, calendar)
 
-  const folded = await foldAll(asked, period, undefined)
-  const main = await cutTail(asked, period, folded, calendar)
-  const before = compared && (await comparedTable(asked, compared, main, calendar))
+  const counted = await countAll(asked, period, undefined)
+  const main = await cutTail(asked, period, counted)
+  const before = compared && (await comparedTable(asked, compared, main))
 
   const rows = ordered(main.rows, query.orderBy, query.metrics, query.dimensions)
   const all = [...rows.map((row) => answerRow(asked, row, before)), ...(before ? missingRows(asked, main, before) : [])]
@@ -78,116 +74,66 @@ const periodOf = (query: Query, range: Range, calendar: Calendar): Period => {
   return { range, buckets: dimension && bucketsOf(dimension, range, calendar) }
 }
 
-const foldAll = async (asked: Asked, { range, buckets }: Period, keep: ReadonlySet<string> | undefined): Promise<Folded> => {
-  const { query, site, room = endless } = asked
-  const work = createWork()
-  const needs = needsOf(query.metrics)
-  const columns = columnsOf(query.dimensions, filtersOf(query), needs)
-  const { bots } = query.include
-  const done = createDonePass(query.filters, columns, bots, work, room)
-  const dones = doneFilters(query.filters)
-  if (dones.length > 0) await addAll(asked, range, columns, [done.add])
-  const compile = (filters: readonly Filter[]) => {
-    const visitors = doneFilters(filters).map((filter) => done.visitors[dones.indexOf(filter)]!)
-    return compileFilters(filters, columnOf(columns), visitors, work)
-  }
-  const shared = { columns, buckets, range, bots, bounce: site.bounce, work, room, mostGroups: queryLimits.allGroups }
-  const fold = createFold({
-    ...shared,
-    dimensions: query.dimensions,
-    test: compile(query.filters),
-    goals: query.goals.map(({ name, filter, scroll }) => ({ name, test: compile([filter]), scroll })),
-    updates: query.updates && compile([query.updates]),
-    needs,
-    keep,
-  })
+const planOf = (asked: Asked, { range, buckets }: Period): CountPlan => {
+  const { query, site, room = endless, pause } = asked
+  const { dimensions, filters, goals, updates, metrics, include } = query
+  const rules = { calendar: calendarOf(site.zones), bots: include.bots, bounce: site.bounce }
+  return { dimensions, filters, goals, updates, needs: needsOf(metrics), buckets, range, ...rules, keep: undefined, room, pause }
+}
+
+const countAll = (asked: Asked, period: Period, keep: ReadonlySet<string> | undefined): Promise<Counted> =>
+  asked.count({ ...planOf(asked, period), keep })
+
+/** Of those who could have met the goals only visitors are counted. */
+const countAsked = async (asked: Asked, period: Period): Promise<AskedCounts | undefined> => {
+  const { query } = asked
   const { asked: who } = query
-  /** Of those who could have met the goals only visitors are counted. */
-  const askedFold = (dimensions: readonly string[]): Fold | undefined =>
-    who &&
-    createFold({
-      ...shared,
-      dimensions,
-      test: compile(who.filters),
-      updates: who.updates && compile([who.updates]),
-      buckets: dimensions.some(isTimeDimension) ? buckets : undefined,
-      needs: needsOf(['visitors']),
-      keep: undefined,
-    })
-  const groups = askedDimensions(query.dimensions)
-  const all = query.metrics.includes('conversion_rate') ? askedFold(groups.all) : undefined
-  const within = query.metrics.includes('group_conversion_rate') ? askedFold(groups.within) : undefined
-  const folds = [fold, all, within].filter((one) => one !== undefined)
-  await addAll(
-    asked,
-    range,
-    columns,
-    folds.map(({ add }) => add),
-  )
-  return { ...fold.done(), ...(who ? { asked: { all: visitorsOf(all), within: visitorsOf(within) } } : {}) }
+  if (!who) return undefined
+  const visitorsBy = async (metric: MetricName, dimensions: string[]): Promise<ReadonlyMap<string, number>> => {
+    if (!query.metrics.includes(metric)) return new Map()
+    const buckets = dimensions.some(isTimeDimension) ? period.buckets : undefined
+    const plan = { ...planOf(asked, period), ...who, goals: [], dimensions, buckets, needs: needsOf(['visitors']) }
+    const { groups } = await asked.count(plan)
+    return new Map(groups.map(({ key, visitors }) => [key, visitors]))
+  }
+  const { all, within } = askedDimensions(query.dimensions)
+  return { all: await visitorsBy('conversion_rate', all), within: await visitorsBy('group_conversion_rate', within) }
 }
 
-/** All filters that a query asks. */
-const filtersOf = ({ filters, goals, updates, asked }: Query): Filter[] => [
-  ...filters,
-  ...goals.map(({ filter }) => filter),
-  ...(updates ? [updates] : []),
-  ...(asked?.updates ? [asked.updates] : []),
-]
+const knowsNew = ({ site }: Asked): boolean => site.identity !== 'cookieless'
 
-const visitorsOf = (fold: Fold | undefined): ReadonlyMap<string, number> =>
-  new Map(fold ? [...fold.done().groups].map(([key, { visitors }]) => [key, visitors?.size ?? 0]) : [])
-
-const addAll = async (asked: Asked, range: Range, columns: Columns, adders: readonly Adder[]): Promise<void> => {
-  for await (const visits of asked.scan(range, columns)) {
-    for (const visit of visits) {
-      for (const add of adders) {
-        const steps = add(visit)
-        while (!steps.next().done) await asked.pause()
-      }
-    }
-    await asked.pause()
-  }
-}
-
-const tableOf = (asked: Asked, period: Period, folded: Folded, calendar: Calendar): Table => {
-  const finish = {
-    metrics: asked.query.metrics,
-    dimensions: asked.query.dimensions,
-    buckets: period.buckets,
-    range: period.range,
-    cookieless: asked.site.identity === 'cookieless',
-    dayAt: (t: number) => calendar.dayAt(t).day,
-  }
-  const rows = rowsOf(folded, finish)
-  return { ...period, rows, find: createFinder(rows), asked: (row) => askedBeside(folded, row, asked.query.dimensions) }
+const tableOf = (asked: Asked, period: Period, counted: Counted, who: AskedCounts | undefined): Table => {
+  const { metrics, dimensions } = asked.query
+  const rows = rowsOf(counted, { metrics, dimensions, knowsNew: knowsNew(asked), asked: who })
+  return { ...period, rows, find: createFinder(rows), asked: (row) => askedBeside(who, row, dimensions) }
 }
 
 /**
- * Keeps the first groups in the order asked for; the tail is folded anew into `(other)`, so that its distinct visitors and
+ * Keeps the first groups in the order asked for; the tail is counted anew into `(other)`, so that its distinct visitors and
  * visits are exact. Few sites ever have so many rows, and reading twice is simpler than keeping every group's sets mergeable.
  */
-const cutTail = async (asked: Asked, period: Period, folded: Folded, calendar: Calendar): Promise<Table> => {
-  const table = tableOf(asked, period, folded, calendar)
+const cutTail = async (asked: Asked, period: Period, counted: Counted): Promise<Table> => {
+  const who = await countAsked(asked, period)
+  const table = tableOf(asked, period, counted, who)
   if (table.rows.length <= queryLimits.groups) return table
   const { query } = asked
   const kept = ordered(table.rows, query.orderBy, query.metrics, query.dimensions).slice(0, queryLimits.groups)
-  return tableOf(asked, period, await foldAll(asked, period, new Set(kept.map(({ key }) => key))), calendar)
+  return tableOf(asked, period, await countAll(asked, period, new Set(kept.map(({ key }) => key))), who)
 }
 
 /** The earlier period; where either period has a tail it is that of the same groups. */
-const comparedTable = async (asked: Asked, period: Period, main: Table, calendar: Calendar): Promise<Table> => {
+const comparedTable = async (asked: Asked, period: Period, main: Table): Promise<Table> => {
   const isCut = main.rows.some(({ tail }) => tail)
-  const folded = isCut ? undefined : await foldAll(asked, period, undefined)
-  if (folded && folded.groups.size <= queryLimits.groups) return tableOf(asked, period, folded, calendar)
-  return tableOf(asked, period, await foldAll(asked, period, new Set(main.rows.map(({ key }) => key))), calendar)
+  const who = await countAsked(asked, period)
+  const counted = isCut ? undefined : await countAll(asked, period, undefined)
+  if (counted && counted.groups.length <= queryLimits.groups) return tableOf(asked, period, counted, who)
+  return tableOf(asked, period, await countAll(asked, period, new Set(main.rows.map(({ key }) => key))), who)
 }
 
 /** What a row shows in a period in which nothing was counted of it: counts 0, what divides null, but for a goal that nobody met who was there. */
-const zeros = ({ query, site }: Asked, period: Table, row: Row): MetricValue[] => {
-  const group = emptyGroup([], -1, needsOf(query.metrics))
-  const isNew = site.identity === 'cookieless' ? undefined : () => false
-  return query.metrics.map((metric) => metricValue(metric, group, { allVisitors: 0, isNew, ...period.asked(row) }))
+const zeros = (asked: Asked, period: Table, row: Row): MetricValue[] => {
+  const beside = { allVisitors: 0, knowsNew: knowsNew(asked), ...period.asked(row) }
+  return asked.query.metrics.map((metric) => metricValue(metric, noSums, beside))
 }
 
 const withLabel = (query: Query, values: readonly string[], label: string | undefined): readonly string[] => {

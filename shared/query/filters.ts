@@ -10,6 +10,7 @@ import { badQuery, unknownName } from './names.ts'
  * asked of each hit, so event leaves under one `and` hold for the same hit; a visit counts when one of its hits passes.
  */
 
+/** A condition on one dimension. */
 export type Leaf = {
   kind: 'leaf'
   op: 'is' | 'contains' | 'matches'
@@ -246,7 +247,7 @@ export const compileFilters = (
   const compile = (filter: Filter): Test => {
     switch (filter.kind) {
       case 'leaf':
-        return leafTest(filter, columnOf(filter.dimension), work)
+        return hitTest(filter, columnOf(filter.dimension), work)
       case 'scroll':
         return (_visit, { sd = 0 }) => sd >= filter.atLeast
       case 'not': {
@@ -274,10 +275,16 @@ const all = (tests: Test[]): Test => {
   return (visit, hit) => tests.every((test) => test(visit, hit))
 }
 
-const leafTest = (leaf: Leaf, column: number, work: Work): Test => {
+const hitTest = (leaf: Leaf, column: number, work: Work): Test => {
+  const passes = leafTest(leaf, work)
+  if (isHitDimension(leaf.dimension)) return (_visit, hit) => passes(hit.v[column]!)
+  return (visit) => passes(visit.v[column]!)
+}
+
+/** A condition as a predicate over the value of its dimension. */
+export const leafTest = (leaf: Leaf, work: Work): ((value: string) => boolean) => {
   const passes = valueTest(leaf, work)
-  if (isHitDimension(leaf.dimension)) return (_visit, hit) => passes(hit.v[column]!) !== leaf.negate
-  return (visit) => passes(visit.v[column]!) !== leaf.negate
+  return leaf.negate ? (value) => !passes(value) : passes
 }
 
 const valueTest = (leaf: Leaf, work: Work): ((value: string) => boolean) => {

@@ -1,4 +1,5 @@
-import { type Buckets, isTimeDimension } from './buckets.ts'
+import { isTimeDimension } from './buckets.ts'
+import type { CountPlan } from './counting.ts'
 import { type ColumnOf, compileFilters, doneFilters, type Filter, filterDimensions, hitWork, type Test, type Work } from './filters.ts'
 import { queryLimits } from './limits.ts'
 import { type Columns, columnOf, engagement, type Hit, pageview, type Visit } from './merge.ts'
@@ -11,23 +12,14 @@ import { type Room, sizes, textBytes } from './room.ts'
  * Its state is one group per row of the answer (and one tail per time bucket), its definitions are those of metrics.ts.
  */
 
-type FoldPlan = {
-  dimensions: readonly string[]
+type FoldPlan = Omit<CountPlan, 'filters' | 'goals' | 'updates' | 'calendar' | 'pause'> & {
   columns: Columns
   test: Test
   /** Rows of `event:goal`, where it is a dimension. */
   goals?: readonly { name: string; test: Test; scroll: boolean }[]
   /** Engagement updates that count without that dimension; absent = none. */
   updates?: Test | undefined
-  buckets: Buckets | undefined
-  range: { from: number; to: number }
-  needs: Needs
-  bots: boolean
-  bounce: 'engaged' | 'single-page'
-  /** Only groups with these keys are kept; all others are folded into the tail. Absent = keep all. */
-  keep: ReadonlySet<string> | undefined
   work: Work
-  room: Room
   /** More groups than this are refused: anyone can send hits of pages that do not exist. */
   mostGroups: number
 }
@@ -36,11 +28,10 @@ export type Folded = {
   /** Groups by key: dimension values, a time bucket by its index, so that two periods can be joined. */
   groups: Map<string, Group>
   tails: Group[]
-  allVisitors: number
+  /** All whose hits matched, in whatever group. */
+  visitors: ReadonlySet<string>
   /** First day (YYYYMMDD) of visitors who were new on a day that the range touches. */
   firstDays: Map<string, number[]>
-  /** How many visitors were asked for goals: by time bucket, and by all dimension values but the goal (`keyAmong`). */
-  asked?: { all: ReadonlyMap<string, number>; within: ReadonlyMap<string, number> }
 }
 
 /** It reads no column: its rows have filters of their own. */
@@ -79,7 +70,12 @@ const readerOf = (dimension: string, column: ColumnOf): ValueReader | undefined 
 
 /** Takes a visit in steps: between two of them others may run. */
 export type Adder = (visit: Visit) => Iterator<void, void>
-export type Fold = { add: Adder; done(): Folded }
+export type Fold = {
+  add: Adder
+  done(): Folded
+  /** As `done`, with the groups in which only engagement updates were counted: what another fold counts may make rows of them. */
+  all(): Folded
+}
 
 export const createFold = (plan: FoldPlan): Fold => {
   const { needs, buckets, range, test, work, room } = plan
@@ -210,14 +206,17 @@ export const createFold = (plan: FoldPlan): Fold => {
     if (needs.started && visit.start >= range.from && visit.start < range.to) countStart(visit, touched)
   }
 
+  const all = (): Folded => ({ groups, tails: [...tails.values()], visitors: allVisitors, firstDays })
+
   const done = (): Folded => {
     if (plan.dimensions.length === 0) groupOf([], -1)
     // A group of engagement updates alone is no row; where there are no dimensions there is always one.
     for (const [key, group] of groups) if (plan.dimensions.length > 0 && group.visits + group.started === 0) groups.delete(key)
-    return { groups, tails: [...tails.values()].filter((tail) => tail.visits + tail.started > 0), allVisitors: allVisitors.size, firstDays }
+    const folded = all()
+    return { ...folded, tails: folded.tails.filter((tail) => tail.visits + tail.started > 0) }
   }
 
-  return { add, done }
+  return { add, done, all }
 }
 
 const tooManyGroups = (most: number): Error =>

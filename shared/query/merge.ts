@@ -18,6 +18,9 @@ export const pageview = 0
 const otherEvent = 1
 export const engagement = 2
 
+/** What a hit of that name is. */
+export const kindOf = (name: string): Hit['kind'] => (name === 'pageview' ? pageview : name === 'engagement' ? engagement : otherEvent)
+
 export type Hit = {
   t: number
   kind: typeof pageview | typeof otherEvent | typeof engagement
@@ -179,7 +182,7 @@ const readVisit = (readers: readonly VisitReader[], s: Session, calendar: Calend
 
 const hitOf = (h: SegmentHit, readers: readonly HitReader[], paths: boolean, text: Intern): Hit => ({
   t: h.t,
-  kind: h.n === 'pageview' ? pageview : h.n === 'engagement' ? engagement : otherEvent,
+  kind: kindOf(h.n),
   vis: '',
   v: readers.length === 0 ? none : readers.map((read) => text(read(h))),
   path: paths && h.path !== undefined ? text(h.path) : undefined,

@@ -41,8 +41,8 @@ import type { MetricName } from './names.ts'
  *   scroll_depth      greatest depth of each (visit, page) that reported one, averaged over them
  */
 
-/** Sums of one group. The optional parts are kept only where a metric needs them. */
-export type Group = {
+/** Counts of one group: what a metric is computed of. */
+type Counts = {
   values: readonly string[]
   /** Index of its time bucket; −1 without a time dimension. */
   bucket: number
@@ -59,9 +59,16 @@ export type Group = {
   exits: number
   scrollSum: number
   scrollPairs: number
+  revenue: Map<string, MoneySum>
+}
+
+/** A group that was counted. `key` joins groups of two periods; a tail has none. Counts that no metric needs are 0. */
+export type Sums = Counts & { key: string; visitors: number; newVisitors: number; pagePairs: number }
+
+/** A group of the reference fold while it is counted. The optional parts are kept only where a metric needs them. */
+export type Group = Counts & {
   visitors: Set<string> | undefined
   pagePairs: Set<string> | undefined
-  revenue: Map<string, MoneySum>
   /** Visit that was last counted here, as visit and as start: a visit is folded whole, so one mark is enough. */
   lastVisit: number
   lastStart: number
@@ -70,10 +77,10 @@ export type Group = {
 export type MetricValue = number | null | Money | Money[]
 
 /**
- * What lies beside a group: the whole answer's visitors, and whether a visitor is new in it (undefined: not known at all); who was asked
- * for its goals, in all and with its other values.
+ * What lies beside a group: the whole answer's visitors, and whether it is known who is new; who was asked for its goals, in all and with
+ * its other values.
  */
-export type Beside = { allVisitors: number; isNew: ((vis: string) => boolean) | undefined; asked?: { all: number; within: number } }
+export type Beside = { allVisitors: number; knowsNew: boolean; asked?: { all: number; within: number } }
 
 export type Needs = {
   visitors: boolean
@@ -118,22 +125,15 @@ const perCent = (a: number, b: number): number | null => hundredths(quotient(a, 
 const wholePerCent = (a: number, b: number): number | null => quotient(a, b, 100)
 const seconds = (ms: number, n: number): number | null => quotient(ms, n * 1000, 1)
 
-const money = (group: Group, amountOf: (sum: MoneySum) => bigint): MetricValue => {
+const money = (group: Sums, amountOf: (sum: MoneySum) => bigint): MetricValue => {
   const all = [...group.revenue]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([currency, sum]) => ({ value: decimal(amountOf(sum), currency), currency }))
   return all.length === 0 ? null : all.length === 1 ? all[0]! : all
 }
 
-const newVisitors = (group: Group, { isNew }: Beside): number | null => {
-  if (!isNew) return null
-  let count = 0
-  for (const vis of group.visitors ?? []) if (isNew(vis)) count++
-  return count
-}
-
-const finish: Record<MetricName, (group: Group, beside: Beside) => MetricValue> = {
-  visitors: (g) => g.visitors?.size ?? 0,
+const finish: Record<MetricName, (group: Sums, beside: Beside) => MetricValue> = {
+  visitors: (g) => g.visitors,
   visits: (g) => g.visits,
   pageviews: (g) => g.pageviews,
   events: (g) => g.events,
@@ -142,19 +142,19 @@ const finish: Record<MetricName, (group: Group, beside: Beside) => MetricValue> 
   engaged_visits: (g) => g.engaged,
   engagement_rate: (g) => perCent(g.engaged, g.started),
   visit_duration: (g) => seconds(g.durationMs, g.started),
-  time_on_page: (g) => seconds(g.foregroundMs, g.pagePairs?.size ?? 0),
+  time_on_page: (g) => seconds(g.foregroundMs, g.pagePairs),
   scroll_depth: (g) => quotient(g.scrollSum, g.scrollPairs, 1),
   total_revenue: (g) => money(g, ({ amount }) => amount),
   average_revenue: (g) => money(g, ({ amount, hits }) => divided(amount, hits)),
-  new_visitors: newVisitors,
+  new_visitors: (g, { knowsNew }) => (knowsNew ? g.newVisitors : null),
   exit_rate: (g) => perCent(g.exits, g.pageviews),
-  percentage: (g, { allVisitors }) => perCent(g.visitors?.size ?? 0, allVisitors),
-  conversion_rate: (g, { asked }) => perCent(g.visitors?.size ?? 0, asked?.all ?? 0),
-  group_conversion_rate: (g, { asked }) => perCent(g.visitors?.size ?? 0, asked?.within ?? 0),
+  percentage: (g, { allVisitors }) => perCent(g.visitors, allVisitors),
+  conversion_rate: (g, { asked }) => perCent(g.visitors, asked?.all ?? 0),
+  group_conversion_rate: (g, { asked }) => perCent(g.visitors, asked?.within ?? 0),
 }
 
 /** The value of a metric, computed from a group's sums, in the units of the answer. */
-export const metricValue = (metric: MetricName, group: Group, beside: Beside): MetricValue => finish[metric](group, beside)
+export const metricValue = (metric: MetricName, group: Sums, beside: Beside): MetricValue => finish[metric](group, beside)
 
 /** Of groups of which nobody asks for money: a map for each of a million would be felt. */
 const noRevenue = new Map<string, MoneySum>()
@@ -181,3 +181,10 @@ export const emptyGroup = (values: readonly string[], bucket: number, needs: Nee
   lastVisit: -1,
   lastStart: -1,
 })
+
+/** What a group shows in which nothing was counted. */
+export const noSums: Sums = {
+  ...{ key: '', values: [], bucket: -1, tail: false, visits: 0, pageviews: 0, events: 0, started: 0, bounces: 0, engaged: 0 },
+  ...{ durationMs: 0, foregroundMs: 0, exits: 0, scrollSum: 0, scrollPairs: 0, visitors: 0, newVisitors: 0, pagePairs: 0 },
+  revenue: noRevenue,
+}

@@ -1,7 +1,7 @@
-import { type Buckets, isTimeDimension } from './buckets.ts'
-import type { Range } from './dates.ts'
-import { type Folded, goalDimension, keyAmong } from './fold.ts'
-import { type Beside, type Group, type MetricValue, metricValue } from './metrics.ts'
+import { isTimeDimension } from './buckets.ts'
+import type { Counted } from './counting.ts'
+import { goalDimension, keyAmong } from './fold.ts'
+import { type Beside, type MetricValue, metricValue, type Sums } from './metrics.ts'
 import type { Money } from './money.ts'
 import { byCodePoint, type MetricName } from './names.ts'
 import type { Direction } from './schema.ts'
@@ -12,41 +12,24 @@ import type { Direction } from './schema.ts'
 export type Row = { key: string; values: readonly string[]; bucket: number; tail: boolean; metrics: MetricValue[] }
 type Order = readonly [string, Direction][]
 
-type Finish = {
-  metrics: readonly MetricName[]
-  dimensions: readonly string[]
-  buckets: Buckets | undefined
-  range: Range
-  cookieless: boolean
-  dayAt(t: number): number
-}
+/** How many visitors were asked for goals: by time bucket, and by all dimension values but the goal (`keyAmong`). */
+export type AskedCounts = { all: ReadonlyMap<string, number>; within: ReadonlyMap<string, number> }
 
-/** The rows of a folded range, in no order. */
-export const rowsOf = (folded: Folded, finish: Finish): Row[] => {
-  const whole = { first: finish.dayAt(finish.range.from), last: finish.dayAt(finish.range.to - 1) }
-  const beside = (group: Group): Beside => {
-    const { first, last } = group.bucket < 0 ? whole : finish.buckets!.days(group.bucket)
-    const isNew = (vis: string) => {
-      return folded.firstDays.get(vis)?.some((day) => day >= first && day <= last) ?? false
-    }
-    return {
-      allVisitors: folded.allVisitors,
-      isNew: finish.cookieless ? undefined : isNew,
-      ...askedBeside(folded, group, finish.dimensions),
-    }
-  }
-  const row = (key: string, group: Group): Row => {
-    const around = beside(group)
-    const metrics = finish.metrics.map((metric) => metricValue(metric, group, around))
-    return { key, values: group.values, bucket: group.bucket, tail: group.tail, metrics }
-  }
-  return [...[...folded.groups].map(([key, group]) => row(key, group)), ...folded.tails.map((group) => row('', group))]
-}
+/** What rows are made of beside what was counted. */
+type Finish = { metrics: readonly MetricName[]; dimensions: readonly string[]; knowsNew: boolean; asked: AskedCounts | undefined }
+
+/** The rows of what was counted, in no order. */
+export const rowsOf = ({ groups, allVisitors }: Counted, { metrics, dimensions, knowsNew, asked }: Finish): Row[] =>
+  groups.map((group) => {
+    const { key, values, bucket, tail } = group
+    const beside = { allVisitors, knowsNew, ...askedBeside(asked, group, dimensions) }
+    return { key, values, bucket, tail, metrics: metrics.map((metric) => metricValue(metric, group, beside)) }
+  })
 
 /** Who was asked for goals, beside a row or group. */
 export const askedBeside = (
-  { asked }: Folded,
-  group: Pick<Group, 'values' | 'bucket' | 'tail'>,
+  asked: AskedCounts | undefined,
+  group: Pick<Sums, 'values' | 'bucket' | 'tail'>,
   dimensions: readonly string[],
 ): Pick<Beside, 'asked'> => {
   if (!asked) return {}

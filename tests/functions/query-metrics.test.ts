@@ -116,7 +116,7 @@ describe('POST /api/v2/query', () => {
       return reset && pages > 1 ? { ...found, fence: { ...found.fence!, next: 0 } } : found
     }
     expect((await ask({ metrics: ['visits'] })).results[0].metrics).toEqual([3])
-    expect(pages).toBe(4)
+    expect(pages).toBe(5)
     pages = 1
     expect((await ask({ metrics: ['visits'] })).results[0].metrics).toEqual([4])
     pages = 0

@@ -3,7 +3,7 @@ import { createMerge } from '#shared/query/merge.ts'
 import { encodeRows } from '#shared/rollup/block.ts'
 import type { Row } from '#shared/segment/row.ts'
 import { calendarOf } from '#shared/site/zone.ts'
-import { type AVisit, aSite, ask, blocksOf } from './world.ts'
+import { type AVisit, aSite, ask, blocksOf, visitorHash } from './world.ts'
 
 const calendar = calendarOf(aSite().zones)
 const t = Date.parse('2026-03-10T12:00:00Z')
@@ -59,9 +59,9 @@ describe('merging the rows of a day', () => {
     const visits = merge.rest()
     expect(visits).toHaveLength(1)
     expect(visits[0]!.hits.map(({ vis, v }) => [vis, v[0]])).toEqual([
-      ['c1', '/a'],
-      ['c2', '/b'],
-      ['c2', '/c'],
+      [visitorHash('c1'), '/a'],
+      [visitorHash('c2'), '/b'],
+      [visitorHash('c2'), '/c'],
     ])
     expect(visits[0]!.v).toEqual(['/c'])
   })

@@ -1,12 +1,17 @@
+import { createHash } from 'node:crypto'
+import { expect } from 'vitest'
 import { type Answer, answerQuery } from '#shared/query/answer.ts'
+import type { Count } from '#shared/query/counting.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { createMerge } from '#shared/query/merge.ts'
+import { countVisits } from '#shared/query/reference.ts'
 import { parseQuery } from '#shared/query/schema.ts'
 import { encodeRows } from '#shared/rollup/block.ts'
 import type { Block, Row } from '#shared/segment/row.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import { calendarOf } from '#shared/site/zone.ts'
 import type { EventHit, Session } from '#shared/visit/event.ts'
+import { countDays, tableOf } from './tables.ts'
 
 /** A small world for queries: visits in plain words, the rows they leave, and a question to them. */
 
@@ -37,6 +42,9 @@ export type AVisit = { at: string; who?: string; hits?: AHit[] } & Partial<Omit<
   }
 
 let count = 0
+
+/** The hash of somebody. */
+export const visitorHash = (who: string): string => createHash('sha256').update(who).digest('hex').slice(0, 12)
 
 const hitOf = (start: number, { at, after = 0, ...rest }: AHit): Omit<EventHit, 'day' | 'vis'> => {
   const n = rest.n ?? 'pageview'
@@ -82,7 +90,7 @@ export const blocksOf = (site: SiteConfig, visits: readonly AVisit[], oneEvent =
       const known = hits.slice(0, n + 1)
       const came = oneEvent ? hits : [hits[n]!]
       const own = [...new Set(known.map(({ t }) => calendar.dayAt(t).day))].sort((a, b) => a - b)
-      const hashes = own.map((day, i): [number, string] => [day, i === 0 ? who : (whoNext ?? who)])
+      const hashes = own.map((day, i): [number, string] => [day, visitorHash(i === 0 ? who : (whoNext ?? who))])
       const s = { id, start, days: hashes, src: '(direct)', chan: 'Direct', dev: 'Desktop', ...sessionOf(known), ...fields } as Session
       for (const [i, [day, vis]] of hashes.entries())
         put(day, { off, vis, cont: i === 0 ? 0 : 1, s, h: came.filter(({ t }) => calendar.dayAt(t).day === day) })
@@ -94,7 +102,7 @@ export const blocksOf = (site: SiteConfig, visits: readonly AVisit[], oneEvent =
 
 export const defaultNow = '2026-03-15T12:00:00Z'
 
-/** Asks the reference engine. */
+/** Asks both engines; what they answer must be the same, however the rows of a day are split into intervals. */
 export const ask = async (
   query: Record<string, unknown>,
   visits: readonly AVisit[] = [],
@@ -103,12 +111,17 @@ export const ask = async (
   const blocks = blocksOf(site, visits, oneEvent)
   const calendar = calendarOf(site.zones)
   const days = [...blocks.keys()].sort((a, b) => a - b)
-  return answerQuery({
-    query: parseQuery({ site_id: site.site, date_range: 'all', ...query }, site),
-    site,
-    now: Date.parse(now),
-    data: days.length > 0 ? { first: days[0]!, last: days.at(-1)! } : undefined,
-    async *scan(range, columns) {
+  const askEngine = (count: Count): Promise<Answer> =>
+    answerQuery({
+      query: parseQuery({ site_id: site.site, date_range: 'all', ...query }, site),
+      site,
+      now: Date.parse(now),
+      data: days.length > 0 ? { first: days[0]!, last: days.at(-1)! } : undefined,
+      count,
+      pause: () => undefined,
+    })
+  const reference = await askEngine(
+    countVisits(async function* (range, columns) {
       const merge = createMerge(columns, range, calendar)
       for (const day of days) {
         const { start, end } = calendar.span(day)
@@ -117,9 +130,13 @@ export const ask = async (
         yield merge.day()
       }
       yield merge.rest()
-    },
-    pause: () => undefined,
-  })
+    }),
+  )
+  for (const intervals of [1, 2, 5]) {
+    const tables = days.map((day) => tableOf(day, blocks.get(day)!, intervals))
+    expect(await askEngine(countDays(tables, calendar)), `columns, days in ${intervals}`).toEqual(reference)
+  }
+  return reference
 }
 
 /** The answer's rows as `[…dimensions, …metrics]`. */
