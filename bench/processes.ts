@@ -36,8 +36,9 @@ export const startBare = async () => {
   return { port, pid: child.pid!, stop: () => stop(child) }
 }
 
-export const startFootfall = async (env: Record<string, string> = {}) => {
-  const data = mkdtempSync(join(tmpdir(), 'footfall-bench-'))
+export const startFootfall = (env: Record<string, string> = {}) => startOver(mkdtempSync(join(tmpdir(), 'footfall-bench-')), env)
+
+const startOver = async (data: string, env: Record<string, string>) => {
   const port = await freePort()
   const child = spawn(process.execPath, [...flags, join(root, 'scripts/start.ts')], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -61,6 +62,10 @@ export const startFootfall = async (env: Record<string, string> = {}) => {
     data,
     key,
     ask,
+    /** Stops the server and leaves the folder, for who writes into it. */
+    pause: () => stop(child),
+    /** Starts another server over the folder. */
+    resume: () => startOver(data, env),
     async stop() {
       await stop(child)
       rmSync(data, { recursive: true, force: true })

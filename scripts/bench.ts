@@ -12,6 +12,10 @@ const benchmarks: Record<string, { help: string; run(): Promise<void> }> = {
     help: 'questions over a million hits by the reference fold (~2 min)',
     run: async () => (await import('../bench/query-reference.ts')).benchQueryReference(),
   },
+  query: {
+    help: 'questions over 30 days of a million hits, against ClickHouse in the same run (BENCH_HITS=million in all; ~15 min, 5 GB of disk)',
+    run: async () => (await import('../bench/query.ts')).benchQuery(),
+  },
   segment: {
     help: 'bytes per hit of a segment, its encoding and decoding, on a day of 200,000 visits (~1 min)',
     run: async () => (await import('../bench/segment.ts')).benchSegment(),
