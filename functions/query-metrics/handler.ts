@@ -7,15 +7,16 @@ import type { Memtables } from '#shared/ports/memtables.ts'
 import type { Retention } from '#shared/ports/retention.ts'
 import type { Segments } from '#shared/ports/segments.ts'
 import type { Secrets } from '#shared/ports/sites.ts'
-import { type Answer, answerQuery } from '#shared/query/answer.ts'
 import { countTables } from '#shared/query/columns/engine.ts'
+import { scanTables } from '#shared/query/columns/scan.ts'
 import type { Count } from '#shared/query/counting.ts'
+import type { Answered } from '#shared/query/explore/asked.ts'
 import { type Freshness, isoTime } from '#shared/query/freshness.ts'
 import { balanced, createLedgerFold, ledgerRange } from '#shared/query/ledger.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { badQuery } from '#shared/query/names.ts'
+import type { Scan } from '#shared/query/reference.ts'
 import { createRooms } from '#shared/query/room.ts'
-import { parseQuery, type Query } from '#shared/query/schema.ts'
 import { type Access, allow, identify } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import { siteName } from '#shared/site/domain.ts'
@@ -24,6 +25,7 @@ import { partitionCount } from '#shared/site/shards.ts'
 import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
 import { createLive } from './live.ts'
 import { preflight, withOrigin } from './origins.ts'
+import { type Ask, type Question, questions } from './questions.ts'
 import { beginReading, createPause, type Pause, partitions, reread } from './reading.ts'
 import { createTables } from './tables.ts'
 import { createTurns, type Turns } from './turns.ts'
@@ -58,7 +60,7 @@ const smallestHeap = 256 * 2 ** 20
 const mostCached = 256 * 2 ** 20
 
 const noStore = { 'cache-control': 'no-store' }
-const laterPaths = new Set(['/api/v2/funnel', '/api/v2/paths', '/api/v2/retention', '/api/v2/export'])
+const laterPaths = new Set(['/api/v2/export'])
 const livePath = '/api/live/'
 
 /** `heapBytes`: what the thread's heap may grow to. Questions share half of it. */
@@ -86,9 +88,10 @@ export const createHandler = (ports: Ports, { heapBytes = smallestHeap }: { heap
 const route = async (ports: Shared, request: Request, seen: Seen): Promise<Reply> => {
   const { path } = request
   if (request.method === 'OPTIONS') return await preflight(ports.sites, request)
-  if (path === '/api/v2/query') {
+  const question = questions.get(path)
+  if (question) {
     needMethod(request, 'POST')
-    return await queryReply(ports, request, seen)
+    return await questionReply(ports, request, seen, question)
   }
   if (path === '/api/ledger') {
     needMethod(request, 'GET')
@@ -148,31 +151,37 @@ const siteOf = (body: unknown): string => {
   return site
 }
 
-const queryReply = async (ports: Shared, request: Request, seen: Seen): Promise<Reply> => {
+const questionReply = async (ports: Shared, request: Request, seen: Seen, question: Question): Promise<Reply> => {
   const access = await accessOf(ports, request)
   const body = parseBody(request)
   const site = await visibleSite(ports, access, siteOf(body), seen)
-  const query = parseQuery(body, site)
+  const ask = question(body, site)
   return await ports.turns(access.hash, request.signal, () => {
     const pause = createPause(ports.clock, request.signal)
-    return reread(() => answerReply(ports, pause, site, query))
+    return reread(() => answerReply(ports, pause, site, ask))
   })
 }
 
-const answerReply = async (ports: Shared, pause: Pause, site: SiteConfig, query: Query): Promise<Reply> => {
+const answerReply = async (ports: Shared, pause: Pause, site: SiteConfig, ask: Ask): Promise<Reply> => {
   const reading = await beginReading(ports, site.site, partitionCount)
   const freshness = await reading.freshness()
   const data = await reading.days()
   const room = ports.rooms.open()
   try {
     const calendar = calendarOf(site.zones)
-    const tables = ports.tables({ reading, partitions: partitions(partitionCount), data, calendar, pause })
+    const known = { reading, partitions: partitions(partitionCount), data, calendar, pause }
+    const tables = ports.tables(known)
+    const scanned = scanTables({ tables, calendar, room, pause })
     let from = Number.POSITIVE_INFINITY
     const count: Count = async (plan) => {
       from = Math.min(from, plan.range.from)
       return await countTables(await tables(plan.range), plan)
     }
-    const answer = await answerQuery({ query, site, now: ports.clock.now(), data, count, pause, room })
+    const scan: Scan = (range, columns) => {
+      from = Math.min(from, range.from)
+      return scanned(range, columns)
+    }
+    const answer = await ask({ site, now: ports.clock.now(), data, count, scan, pause, room })
     const kept = await keptFrom(ports, site.site, calendar)
     return replyWith(freshness, answer, kept !== undefined && from < kept ? kept : undefined)
   } finally {
@@ -187,7 +196,7 @@ const keptFrom = async ({ retention }: Ports, site: string, calendar: Calendar):
   return newest === 0 ? undefined : calendar.span(newest).end
 }
 
-const replyWith = (freshness: Freshness, answer: Answer, completeFrom: number | undefined): Reply => {
+const replyWith = (freshness: Freshness, answer: Answered, completeFrom: number | undefined): Reply => {
   const { asOf, lagMs, incompleteSince } = freshness
   const meta = {
     as_of: isoTime(asOf),

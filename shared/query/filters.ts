@@ -53,18 +53,21 @@ const operators = [...leafOps, 'and', 'or', 'not', 'has_done', 'has_not_done']
 /** What names in filters stand for: a site's settings. */
 export type Settings = { goals?: readonly Goal[] | undefined; segments?: readonly Segment[] | undefined }
 
-type Budget = { leaves: number; values: number; program: number; settings: Settings }
+export type Budget = { leaves: number; values: number; program: number; settings: Settings }
 type Place = { field: string; depth: number; inDone: boolean; inSegment: boolean }
 
 const inside = (place: Place, index: string): Place => ({ ...place, field: `${place.field}${index}`, depth: place.depth + 1 })
 
-/** The tree behind `filters`: a list under one `and`. Throws `bad-query` with the place of what is wrong. */
+/** What the conditions of one request may have together. */
+export const createBudget = (settings: Settings = {}): Budget => ({ leaves: 0, values: 0, program: 0, settings })
+
+/** The tree behind `filters` (or another field): a list under one `and`. Throws `bad-query` with the place of what is wrong. */
 export const parseFilters = (
   filters: readonly unknown[],
-  { field = 'filters', inSegment = false, ...settings }: Settings & { field?: string; inSegment?: boolean } = {},
+  { field = 'filters', inSegment = false, budget, ...settings }: Settings & { field?: string; inSegment?: boolean; budget?: Budget } = {},
 ): Filter[] => {
-  const budget: Budget = { leaves: 0, values: 0, program: 0, settings }
-  return filters.map((filter, i) => parseFilter(filter, { field: `${field}[${i}]`, depth: 1, inDone: false, inSegment }, budget))
+  const all = budget ?? createBudget(settings)
+  return filters.map((filter, i) => parseFilter(filter, { field: `${field}[${i}]`, depth: 1, inDone: false, inSegment }, all))
 }
 
 const parseFilter = (json: unknown, place: Place, budget: Budget): Filter => {

@@ -223,7 +223,7 @@ const tooManyGroups = (most: number): Error =>
   badQuery('dimensions', `they make more than ${most} groups; narrow the range, filter, or take fewer dimensions`)
 
 /** Counts a hit, and tells when enough was worked that others should have their turn. */
-const isDue = (work: Work): boolean => {
+export const isDue = (work: Work): boolean => {
   work.spent += hitWork
   if (work.spent < queryLimits.sliceWork) return false
   work.spent = 0

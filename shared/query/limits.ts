@@ -39,4 +39,17 @@ export const queryLimits = {
   waitingPerKey: 32,
   waitMs: 20_000,
   ledgerDays: 400,
+  /** Explorations (docs/explorations.md). */
+  funnelSteps: 8,
+  stepName: 100,
+  windowDays: 366,
+  /** Values of a funnel's dimension that are shown; the rest is `(other)`, exactly. */
+  funnelValues: 100,
+  pathSteps: 10,
+  /** Nodes of a level of a tree that are shown, and how many where none is asked for. */
+  pathNodes: 50,
+  pathNodesDefault: 5,
+  retentionPeriods: 120,
+  whyRows: 1_000,
+  whyRowsDefault: 100,
 } as const

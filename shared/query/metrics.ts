@@ -121,9 +121,11 @@ const quotient = (a: number, b: number, scale: number): number | null => (b === 
 const hundredths = (n: number | null): number | null => (n === null ? null : n / 100)
 
 const ratio = (a: number, b: number): number | null => hundredths(quotient(a, b, 100))
-const perCent = (a: number, b: number): number | null => hundredths(quotient(a, b, 10_000))
+/** Per cent with two decimals. */
+export const perCent = (a: number, b: number): number | null => hundredths(quotient(a, b, 10_000))
 const wholePerCent = (a: number, b: number): number | null => quotient(a, b, 100)
-const seconds = (ms: number, n: number): number | null => quotient(ms, n * 1000, 1)
+/** Whole seconds. */
+export const seconds = (ms: number, n: number): number | null => quotient(ms, n * 1000, 1)
 
 const money = (group: Sums, amountOf: (sum: MoneySum) => bigint): MetricValue => {
   const all = [...group.revenue]

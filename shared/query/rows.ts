@@ -56,11 +56,12 @@ export const createFinder = (rows: readonly Row[]): ((row: Row) => Row | undefin
   return (row) => (row.tail ? tails.get(row.bucket) : groups.get(row.key))
 }
 
-const moneyList = (value: MetricValue): Money[] =>
+/** The amounts of a value, one for each currency; none where it is no money. */
+export const moneyList = (value: MetricValue): Money[] =>
   Array.isArray(value) ? value : typeof value === 'object' && value !== null ? [value] : []
 
 /** 1/10,000 of the unit behind a decimal text. */
-const unitsOf = (text: string): bigint => {
+export const unitsOf = (text: string): bigint => {
   const [whole = '0', fraction = ''] = text.replace('-', '').split('.')
   const units = BigInt(whole + fraction.padEnd(4, '0'))
   return text.startsWith('-') ? -units : units

@@ -36,11 +36,11 @@ type Include = {
   compareMissing: boolean
 }
 
-const flag = z.boolean({ error: 'expected true or false' })
+export const flag = z.boolean({ error: 'expected true or false' })
 const pair = z.tuple([z.string(), z.string()])
 const name = z.string({ error: 'expected a name' })
 
-const includeSchema = z.strictObject(
+export const includeSchema = z.strictObject(
   {
     imports: flag.optional(),
     time_labels: flag.optional(),
@@ -55,12 +55,13 @@ const includeSchema = z.strictObject(
   { error: objectError },
 )
 
-const whole = (least: number, most: number) => {
+/** A whole number within limits. */
+export const whole = (least: number, most: number) => {
   const error = `expected a whole number from ${least} to ${most}`
   return z.number({ error }).int({ error }).min(least, { error }).max(most, { error })
 }
 
-const querySchema = z.strictObject(
+export const querySchema = z.strictObject(
   {
     site_id: z.string({ error: 'expected the domain of a site' }),
     metrics: z
@@ -90,23 +91,25 @@ const querySchema = z.strictObject(
   { error: objectError },
 )
 
-function objectError(issue: { code?: string; keys?: string[] }): string {
+/** What is wrong with an object: a field too many, or that it is none. */
+export function objectError(issue: { code?: string; keys?: string[] }): string {
   return issue.code === 'unrecognized_keys' ? `there is no field "${issue.keys?.[0]?.slice(0, 60)}"` : 'expected an object'
 }
 
 const fieldOf = (path: readonly PropertyKey[]): string =>
   path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`)).join('') || 'query'
 
-const shapes: Record<string, readonly string[]> = {
+const queryShapes: Record<string, readonly string[]> = {
   query: Object.keys(querySchema.shape),
   include: Object.keys(includeSchema.shape),
   pagination: ['limit', 'offset'],
 }
 
-const refuse = (issue: z.core.$ZodIssue): Error => {
+/** The refusal of what a schema found. `shapes` = the fields of each object, by its place with `[]` for an index. */
+export const refuse = (issue: z.core.$ZodIssue, shapes: Record<string, readonly string[]>): Error => {
   const field = fieldOf(issue.path)
   if (issue.code !== 'unrecognized_keys') return badQuery(field, issue.message)
-  const known = shapes[field] ?? []
+  const known = shapes[field.replace(/\[\d+\]/g, '[]')] ?? []
   const near = nearNames(issue.keys[0] ?? '', known)
   return badQuery(field, `${issue.message}. ${near.length > 0 ? `Near: ${near.join(', ')}.` : `Known: ${known.join(', ')}.`}`)
 }
@@ -114,7 +117,7 @@ const refuse = (issue: z.core.$ZodIssue): Error => {
 /** The query in a parsed JSON body to a site with these settings; throws `bad-query`. Which site it is is the caller's business. */
 export const parseQuery = (body: unknown, settings: Settings = {}): Query => {
   const parsed = querySchema.safeParse(body)
-  if (!parsed.success) throw refuse(parsed.error.issues[0]!)
+  if (!parsed.success) throw refuse(parsed.error.issues[0]!, queryShapes)
   const q = parsed.data
   const dimensions = q.dimensions ?? []
   for (const [i, dimension] of dimensions.entries()) checkDimension(`dimensions[${i}]`, dimension, 'group')
@@ -187,8 +190,9 @@ const parseInclude = (include: z.infer<typeof includeSchema>): Include => ({
   compareMissing: include.compare_missing ?? false,
 })
 
-const parseCompare = (compare: string | [string, string]): Comparison =>
-  compare === 'previous_period' || compare === 'year_over_year' ? compare : parseDates('include.compare', compare)
+/** What a comparison asks for. */
+export const parseCompare = (compare: string | [string, string], field = 'include.compare'): Comparison =>
+  compare === 'previous_period' || compare === 'year_over_year' ? compare : parseDates(field, compare)
 
 /** The time dimension of a query, if it has one. */
 export const timeDimensionOf = (query: Query): TimeDimension | undefined => query.dimensions.find(isTimeDimension)
