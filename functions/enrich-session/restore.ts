@@ -8,18 +8,21 @@ import { applyEvent, changeOf, emptyState } from '#shared/visit/state.ts'
 
 /** State is the fold of `events`: after any doubt, or with none at all, it is read from there and nothing is computed again. */
 export const createRestore = ({ log, sessions, clock }: { log: LogReader; sessions: Sessions; clock: Clock }) => {
-  /** Begins with no state: everything that could still matter is folded anew from `events`. */
-  const begin = async (partition: number): Promise<EnrichFence> => {
+  /** Begins with no state, or `instead` of one that is too old: everything that could still matter is folded anew from `events`. */
+  const begin = async (partition: number, instead?: EnrichFence): Promise<EnrichFence> => {
     const { id } = await log.ends('hits', partition)
     const ev = await firstNeeded(log, partition)
     const gen = clock.random(6).readUIntBE(0, 6)
-    return sessions.init(partition, { gen, topic: id, next: 0, ev, logTime: 0, mode: 'restore' })
+    return sessions.init(partition, { gen, topic: id, next: 0, ev, logTime: 0, mode: 'restore' }, instead)
   }
 
   /** Folds accepted events into the state, exactly as they stand; with the end of the log a restore is done. */
   const catchUp = async ({ partition, records }: Batch): Promise<BatchAnswer> => {
     const { fence } = await sessions.load(partition, [], [], [])
     if (!fence) return { catchup: (await begin(partition)).ev }
+    const ends = await log.ends('events', partition)
+    // A state that was set back to before the log's beginning is as good as lost: what it does not have is older than all it depends on.
+    if (fence.ev < ends.earliest) return { catchup: (await begin(partition, fence)).ev }
     if (records.length > 0 && records[0]!.offset !== fence.ev) return { catchup: fence.ev }
     const ev = records.length === 0 ? fence.ev : records.at(-1)!.offset + 1
     const accepted = acceptEvents(records, fence.next === 0 ? undefined : fence.next - 1)
@@ -30,7 +33,7 @@ export const createRestore = ({ log, sessions, clock }: { log: LogReader; sessio
       lt = Math.max(lt, event.lt)
     }
     const next = accepted.length === 0 ? fence.next : Math.max(fence.next, accepted.at(-1)!.event.src + 1)
-    const end = (await log.ends('events', partition)).end === ev
+    const end = ends.end === ev
     const now: EnrichFence = { ...fence, next, ev, logTime: lt, mode: end ? '' : fence.mode }
     if ((await sessions.commit(partition, fence, now, changeOf(state))) === 'done') return { next, ev, end }
     const after = await sessions.load(partition, [], [], [])

@@ -1,4 +1,5 @@
 import type { LogReader, LogTrimmer } from '#shared/ports/log.ts'
+import type { Sessions } from '#shared/ports/sessions.ts'
 import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
 import { firstNeeded } from '#shared/visit/horizon.ts'
 import { createAttempts, type OnError } from './attempts.ts'
@@ -7,11 +8,11 @@ import { createExpire, type ExpirePorts } from './expire.ts'
 import { createFlush, type FlushPorts, stage } from './flush.ts'
 
 /** The life of a day beside the taking of events: rows move from hot to cold, days are closed, what nobody needs any more goes. */
-export type LifePorts = FlushPorts & ClosePorts & ExpirePorts & { log: LogReader & LogTrimmer }
+export type LifePorts = FlushPorts & ClosePorts & ExpirePorts & { log: LogReader & LogTrimmer; sessions: Pick<Sessions, 'durable'> }
 
 /** `onError` is told what of it fails: none of that stops the taking of events, and all is tried again. */
 export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onError: OnError) => {
-  const { log, segments, progress, clock } = ports
+  const { log, sessions, segments, progress, clock } = ports
   const limits: LifeLimits = { ...lifeLimits, ...changed }
   const attempts = createAttempts(onError)
   const { flushDue, report } = createFlush(ports, limits, attempts)
@@ -24,12 +25,13 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
     return () => clock.now() > end
   }
 
-  /** Events that are folded into segments and that enrich's state depends on no more. */
+  /** Events that are folded into segments, that enrich has taken for good, and that its state depends on no more. */
   const trimEvents = async (partition: number): Promise<void> => {
     const mark = await progress.get(stage, partition)
-    if (!mark) return
+    const taken = await sessions.durable(partition)
+    if (!mark || !taken) return
     const { earliest } = await log.ends('events', partition)
-    const upTo = Math.min(mark.next, await firstNeeded(log, partition))
+    const upTo = Math.min(mark.next, taken.ev, await firstNeeded(log, partition))
     if (upTo > earliest) await log.trim('events', partition, upTo)
   }
 

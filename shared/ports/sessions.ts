@@ -44,8 +44,13 @@ type SweepHorizon = { sessionsBefore: number; idsBefore: number }
 export type Sessions = {
   /** Fence and state in one atomic read. */
   load(partition: number, sessions: readonly SessionKey[], ids: readonly HitId[], sources: readonly ImportSource[]): Promise<EnrichState>
-  /** Writes the fence only when there is none, and answers the fence that stands afterwards. Atomic. */
-  init(partition: number, fence: EnrichFence): Promise<EnrichFence>
+  /**
+   * Writes the fence when there is none, or when it equals `instead` (gen, next, ev): of that one all state is forgotten. Answers the fence
+   * that stands afterwards. Atomic.
+   */
+  init(partition: number, fence: EnrichFence, instead?: EnrichFence): Promise<EnrichFence>
+  /** The fence that a crash would leave: older than what was committed last, when commits are written behind. */
+  durable(partition: number): Promise<EnrichFence | undefined>
   /** If the stored fence equals `was` (gen, next, ev): writes the change and `now`, all or nothing; else changes nothing: `stale`. */
   commit(partition: number, was: EnrichFence, now: EnrichFence, change: EnrichChange): Promise<'done' | 'stale'>
   /** Removes what is older than the horizon among the next `limit` sessions and ids (it goes round); answers how many went. */

@@ -30,6 +30,31 @@ export const sessionsContract = (name: string, open: () => Promise<SessionsUnder
       expect((await load()).fence).toEqual(fence)
     })
 
+    test('a state is begun anew instead of the one that is meant, and no other; nothing of it is left', async () => {
+      await under.sessions.init(0, fence)
+      const old = { ...fence, next: 1, ev: 1 }
+      const change = { ...nothing, sessions: [{ ...visitor, ...held }], ids: [{ site: 'a.example', id: 'i1', lt: 1 }] }
+      const lines = [{ site: 'a.example', source: 'file', line: 12 }]
+      await under.sessions.commit(0, fence, old, { ...change, lines })
+      const now = { ...fence, gen: 8, ev: 5, mode: 'restore' as const }
+      for (const other of [{ gen: 9 }, { next: 2 }, { ev: 2 }]) expect(await under.sessions.init(0, now, { ...old, ...other })).toEqual(old)
+      expect((await load()).lines).toEqual([12])
+      expect(await under.sessions.init(0, now, old)).toEqual(now)
+      expect(await load()).toEqual({ fence: now, sessions: [undefined], ids: [undefined], lines: [undefined] })
+      expect(await under.sessions.commit(0, old, { ...old, next: 2 }, nothing)).toBe('stale')
+    })
+
+    test('what a crash would leave is no newer than what was committed', async () => {
+      expect(await under.sessions.durable(0)).toBeUndefined()
+      await under.sessions.init(0, fence)
+      expect(await under.sessions.durable(0)).toEqual(fence)
+      const now = { ...fence, next: 1, ev: 1 }
+      await under.sessions.commit(0, fence, now, nothing)
+      expect([fence, now]).toContainEqual(await under.sessions.durable(0))
+      await under.sessions.sweep(0, { sessionsBefore: 0, idsBefore: 0 }, 1)
+      expect(await under.sessions.durable(0)).toEqual(now)
+    })
+
     test('without a fence nothing can be committed', async () => {
       expect(await under.sessions.commit(0, fence, { ...fence, next: 1 }, { ...nothing, sessions: [{ ...visitor, ...held }] })).toBe(
         'stale',

@@ -360,6 +360,24 @@ describe('catching up', () => {
 })
 
 describe('restore', () => {
+  test('a state set back to before what the log still has is as good as none', async () => {
+    const { drain } = await begun()
+    await putHits(aRecord({ ev: [{ id: 'a', t: noon }] }))
+    await drain()
+    const old = await fence()
+    clock.advance(26 * hour)
+    await putHits(aRecord({ ev: [{ id: 'b', t: clock.now() }] }))
+    await drain()
+    await putHits(aRecord({ ev: [{ id: 'c', t: clock.now() }] }))
+    await drain()
+    await stores.log.trim('events', 0, 2)
+    stores.files.state.prepare('UPDATE enrich_fence SET next = ?, ev = ?').run(old.next, old.ev)
+    await putHits(aRecord({ ev: [{ id: 'c' }, { id: 'd', t: clock.now() }] }))
+    await aStage().drain()
+    expect(await fence()).toMatchObject({ next: 4, ev: 4, mode: '' })
+    expect((await events()).at(-1)).toMatchObject({ n: { repeated: 1, counted: 1 } })
+  })
+
   test('with no state at all, everything that could matter is folded anew before a hit is taken', async () => {
     const { drain } = await begun()
     await putHits(aRecord({ ev: [{ id: 'a', t: noon }] }))

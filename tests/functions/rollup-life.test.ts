@@ -10,12 +10,14 @@ import { createRandom } from '../model/random.ts'
 import { createVirtualClock, type VirtualClock } from '../model/virtual-clock.ts'
 
 /** The life of a day: what a tick does, by the time of the log. */
+const aFence = (ev: number) => ({ gen: 1, topic: 'hits', next: 0, ev, logTime: 0, mode: '' as const })
 let clock: VirtualClock
 let stores: Stores
 beforeEach(async () => {
   clock = createVirtualClock(noon, createRandom(1))
   stores = await wire(':memory:', 'all', clock)
   await stores.sites.put(aSiteConfig({ zones: [{ tz: 'UTC', from: 0 }] }))
+  await stores.sessions.init(0, aFence(1_000))
 })
 afterEach(() => stores.close())
 
@@ -379,6 +381,19 @@ describe('with the state lost', () => {
     ])
     expect([await intervals(), await intervals(-today)]).toEqual([[[4, 5, 1]], [[2, 5, 2]]])
   })
+})
+
+test('events that enrich has not taken for good stay, however old', async () => {
+  await stores.sessions.init(0, aFence(1), aFence(1_000))
+  const ask = aStage()
+  await ask()
+  await put(2)
+  await ask()
+  await later(hour, ask)
+  clock.advance(25 * hour)
+  await put(1)
+  await ask()
+  expect(await stores.log.ends('events', 0)).toMatchObject({ earliest: 1, end: 3 })
 })
 
 test('events go when they are cold and enrich depends on them no more', async () => {

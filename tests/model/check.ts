@@ -153,7 +153,7 @@ const checkAll = async (options: CheckOptions): Promise<number> => {
   }
   await askAll()
   for (const ms of options.ages ?? []) {
-    await world.age(ms)
+    await world.age(ms, options.nemesis !== undefined && options.nemesis > 0)
     await askAll()
   }
   world.close()

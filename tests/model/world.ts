@@ -79,7 +79,7 @@ const putSnapshot = (db: DatabaseSync, stage: Stage, snapshot: Snapshot) => {
 
 const pipelinePorts = {
   log: ['append', 'read', 'ends', 'offsetAt', 'trim'],
-  sessions: ['load', 'init', 'commit', 'sweep'],
+  sessions: ['load', 'init', 'durable', 'commit', 'sweep'],
   memtables: ['fence', 'init', 'commit', 'trimLive'],
   seals: ['bases', 'look', 'seal', 'readSealed', 'dropSealed', 'forgetBase'],
   segments: ['put', 'list', 'head', 'read', 'open', 'dropSuperseded'],
@@ -97,8 +97,8 @@ export type World = {
   query(body: unknown): Promise<Answered>
   /** Asks while everything else goes on; with the fence that the answer stands on. */
   queryBeside(body: unknown): Promise<Answered & { fence: RollupFence | undefined }>
-  /** Lets so much time go by, with ticks, faults ended. */
-  age(ms: number): Promise<void>
+  /** Lets so much time go by, with ticks, faults ended; then something bad may happen to what is old by now. */
+  age(ms: number, isBad: boolean): Promise<void>
   ledger(site: string, from: string, to: string): Promise<LedgerAnswer>
   /** Lets one thing happen: a waiting call goes on, or an idle process begins a step. */
   turn(): Promise<void>
@@ -147,6 +147,7 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   stores.sessions = {
     load: (...args) => engine.load(...args),
     init: (...args) => engine.init(...args),
+    durable: (...args) => engine.durable(...args),
     commit: (...args) => engine.commit(...args),
     sweep: (...args) => engine.sweep(...args),
     flush: () => engine.flush(),
@@ -195,19 +196,8 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   }
   const life = parts.life(stores)
 
-  /** Events below are trimmed, or will be by a call that waits at its gate. */
-  let trimTo = 0
-  const guardedLog = (group: string): Stores['log'] => {
-    const guarded = gates.guard(log, group, pipelinePorts.log)
-    const trim: Stores['log']['trim'] = (topic, partition, offset) => {
-      trimTo = Math.max(trimTo, offset)
-      return guarded.trim(topic, partition, offset)
-    }
-    return { ...guarded, trim }
-  }
-
   const guardedPorts = (group: string) => ({
-    log: guardedLog(group),
+    log: gates.guard(log, group, pipelinePorts.log),
     sessions: gates.guard(parts.sessions(stores.sessions, pauseFor(group)), group, pipelinePorts.sessions),
     memtables: gates.guard(parts.memtables(stores.memtables, pauseFor(group)), group, pipelinePorts.memtables),
     seals: gates.guard(life.seals, group, pipelinePorts.seals),
@@ -296,19 +286,13 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     begin(process.stage)
   }
 
-  /** enrich's state does not come back from before what the log still has; that of rollup may: it finds out, and is restored. */
-  const covered = (stage: Stage): Snapshot[] => {
-    if (stage === 'rollup-window') return snapshots[stage]
-    return snapshots[stage].filter((snapshot) => Number(snapshot[0]!.rows[0]?.['ev'] ?? trimTo) >= trimTo)
-  }
-
   const nemesis = () => {
     const stage = random.pick(['enrich-session', 'rollup-window'] as const)
     const what = random.below(10)
     if (what < 4) replace(random.pick(processes), 'kill')
     else if (what < 7) replace(random.pick(processes), 'sleep')
-    else if (what < 9 && covered(stage).length > 0) {
-      putSnapshot(db, stage, random.pick(covered(stage)))
+    else if (what < 9 && snapshots[stage].length > 0) {
+      putSnapshot(db, stage, random.pick(snapshots[stage]))
       forgetHeld()
     } else {
       clearTables(db, stage)
@@ -376,10 +360,12 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
       while (!done) await turn()
       return { ...(await answer), fence: asked }
     },
-    async age(ms) {
+    async age(ms, isBad) {
+      if (isBad) snapshot()
       clock.advance(ms)
       for (let turns = 0; turns < 400; turns++) {
         if (turns % 40 === 0) clock.advance(11_000)
+        if (turns === 200 && isBad && random.chance(0.5)) nemesis()
         await turn()
       }
       await drain()

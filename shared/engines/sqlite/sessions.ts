@@ -33,6 +33,8 @@ const prepare = (db: DatabaseSync) => ({
   newFence: db.prepare(
     'INSERT INTO enrich_fence (part, gen, topic, next, ev, logTime, mode) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   ),
+  /** All that stands under a fence, and the fence. */
+  forget: ['sess', 'ids', 'imp', 'enrich_fence'].map((table) => db.prepare(`DELETE FROM ${table} WHERE part = ?`)),
   putFence: db.prepare('UPDATE enrich_fence SET gen = ?, topic = ?, next = ?, ev = ?, logTime = ?, mode = ? WHERE part = ?'),
   // Whole lists at a time: a statement run for each of them costs three times as much.
   sessions: db.prepare('SELECT key, state, lt FROM sess WHERE part = ? AND site = ? AND key IN (SELECT value FROM json_each(?))'),
@@ -102,6 +104,9 @@ const holdChange = (held: Held, change: EnrichChange) => {
   for (const { site, source, line } of change.lines) held.lines.set(nameOf(site, source), line)
 }
 
+const isSame = (fence: EnrichFence | undefined, { gen, next, ev }: EnrichFence): boolean =>
+  fence?.gen === gen && fence.next === next && fence.ev === ev
+
 /** `flush` writes what is held; call it before the file is closed. With `flushMs` 0 every commit is written at once. */
 export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number): Sessions & { flush(): void } => {
   const sql = prepare(db)
@@ -122,6 +127,12 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
     readAgain.delete(partition)
     inTransaction(db, () => writeHeld(sql, partition, held))
     if (flushMs > 0) readAgain.set(partition, held.sessions)
+  }
+
+  const forget = (partition: number): void => {
+    partitions.delete(partition)
+    readAgain.delete(partition)
+    for (const table of sql.forget) table.run(partition)
   }
 
   const isDue = ({ since, sessions, ids }: Held) => clock.now() - since >= flushMs || sessions.size + ids.size >= heldLimit
@@ -188,15 +199,18 @@ export const createSessions = (db: DatabaseSync, clock: Clock, flushMs: number):
           }
         }),
       ),
-    init: (partition, f) =>
-      guarded(() => {
-        if (!fenceOf(partition)) inTransaction(db, () => sql.newFence.run(partition, f.gen, f.topic, f.next, f.ev, f.logTime, f.mode))
-        return fenceOf(partition)!
-      }),
+    init: (partition, f, instead) =>
+      guarded(() =>
+        inTransaction(db, () => {
+          if (instead && isSame(fenceOf(partition), instead)) forget(partition)
+          if (!fenceOf(partition)) sql.newFence.run(partition, f.gen, f.topic, f.next, f.ev, f.logTime, f.mode)
+          return fenceOf(partition)!
+        }),
+      ),
+    durable: (partition) => guarded(() => sql.fence.get(partition) as EnrichFence | undefined),
     commit: (partition, was, now, change) =>
       guarded(() => {
-        const fence = fenceOf(partition)
-        if (!fence || fence.gen !== was.gen || fence.next !== was.next || fence.ev !== was.ev) return 'stale'
+        if (!isSame(fenceOf(partition), was)) return 'stale'
         const held = partitions.get(partition) ?? { fence: now, sessions: new Map(), ids: new Map(), lines: new Map(), since: clock.now() }
         holdChange(held, change)
         held.fence = now
