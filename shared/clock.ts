@@ -23,6 +23,12 @@ export const systemClock: Clock = {
   },
 }
 
+/** Whether `ms` have gone by since a time that was read of the clock. A clock that has gone back says nothing about that: yes, then. */
+export const hasPassed = (clock: Pick<Clock, 'now'>, since: number, ms: number): boolean => {
+  const elapsed = clock.now() - since
+  return elapsed >= ms || elapsed < 0
+}
+
 /** Resolves after `ms` of the given clock, at once when `signal` aborts. Never rejects. */
 export const sleep = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import type { Clock } from '#shared/clock.ts'
+import { type Clock, hasPassed } from '#shared/clock.ts'
 import type { Retention } from '#shared/ports/retention.ts'
 import type { Seals } from '#shared/ports/seals.ts'
 import type { Segments } from '#shared/ports/segments.ts'
@@ -41,7 +41,7 @@ export const createExpire = (
 
   /** Ends early when `isOver`, and goes on at the next tick. */
   const expireDue = async (partition: number, logTime: number, isOver: () => boolean): Promise<void> => {
-    if (clock.now() - (lookedAt.get(partition) ?? Number.NEGATIVE_INFINITY) < limits.expireEveryMs) return
+    if (!hasPassed(clock, lookedAt.get(partition) ?? Number.NEGATIVE_INFINITY, limits.expireEveryMs)) return
     for (const site of await retention.sites(partition)) {
       if (isOver()) return
       await attempt(`rows of ${JSON.stringify(site)} that are kept no longer could not be dropped`, () =>

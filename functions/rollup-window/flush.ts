@@ -1,4 +1,4 @@
-import type { Clock } from '#shared/clock.ts'
+import { type Clock, hasPassed } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
 import type { SealedCopy, Seals, SiteDay } from '#shared/ports/seals.ts'
@@ -72,7 +72,7 @@ export const createFlush = (
   /** The next step of a sealed copy: into the manifest, and when it is there and no question needs it any more, out of the hot state. */
   const settle = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
     if (!(await isListed(partition, copy))) await flush(partition, copy, logTime)
-    if (clock.now() - copy.at >= limits.holdMs) await seals.dropSealed(partition, copy)
+    if (hasPassed(clock, copy.at, limits.holdMs)) await seals.dropSealed(partition, copy)
   }
 
   /** Flushes what is due, oldest first, until `isOver`. */

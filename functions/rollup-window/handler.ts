@@ -129,8 +129,8 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     const { next } = await checkLog(partition, fence)
     if (next !== fence.next) return { seek: next }
     await memtables.trimLive(partition, logTime - liveMs)
-    // While there is a backlog, its time counts: no day is over before its events were taken.
-    await life.run(partition, fence.next < logEnd ? fence.logTime : logTime)
+    // While there is a backlog, its time counts: no day is over before its events were taken. The log's time does not go back with the clock.
+    await life.run(partition, fence.next < logEnd ? fence.logTime : Math.max(fence.logTime, logTime))
     return { next: fence.next }
   }
 

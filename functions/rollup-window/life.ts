@@ -1,3 +1,4 @@
+import { hasPassed } from '#shared/clock.ts'
 import type { LogReader, LogTrimmer } from '#shared/ports/log.ts'
 import type { Sessions } from '#shared/ports/sessions.ts'
 import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
@@ -18,11 +19,11 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
   const { flushDue, report } = createFlush(ports, limits, attempts)
   const { closeDue } = createClose(ports, limits, attempts)
   const { expireDue } = createExpire(ports, limits, attempts, onError)
-  let lookedAt = Number.NEGATIVE_INFINITY
+  const lookedAt = new Map<number, number>()
 
   const box = (ms: number = limits.boxMs): (() => boolean) => {
-    const end = clock.now() + ms
-    return () => clock.now() > end
+    const since = clock.now()
+    return () => hasPassed(clock, since, ms)
   }
 
   /** Events that are folded into segments, that enrich has taken for good, and that its state depends on no more. */
@@ -48,8 +49,8 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
     },
     /** After a commit: a busy day must not wait for a tick. Whatever fails here, the commit is done and its answer is that. */
     async afterCommit(partition: number, logTime: number): Promise<void> {
-      if (clock.now() - lookedAt < limits.lookMs) return
-      lookedAt = clock.now()
+      if (!hasPassed(clock, lookedAt.get(partition) ?? Number.NEGATIVE_INFINITY, limits.lookMs)) return
+      lookedAt.set(partition, clock.now())
       await attempts.attempt('what is due could not be flushed', () => flushDue(partition, logTime, box()))
     },
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '#shared/clock.ts'
+import { type Clock, hasPassed } from '#shared/clock.ts'
 import type { Steps } from '#shared/segment/steps.ts'
 
 /**
@@ -8,11 +8,11 @@ import type { Steps } from '#shared/segment/steps.ts'
 export type Pause = () => Promise<void> | undefined
 
 export const createPause = (clock: Clock, sliceMs: number): Pause => {
-  let slice = clock.now() + sliceMs
+  let since = clock.now()
   return () => {
-    if (clock.now() < slice) return undefined
+    if (!hasPassed(clock, since, sliceMs)) return undefined
     return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      slice = clock.now() + sliceMs
+      since = clock.now()
     })
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts'
+import { type Clock, hasPassed, sleep } from '../clock.ts'
 import type { Handler } from '../handler.ts'
 import type { Leases } from '../ports/leases.ts'
 import type { LogReader, LogRecord, Topic } from '../ports/log.ts'
@@ -91,7 +91,7 @@ export const createLoop = (
     follow(await deliver(await batchOf(await read('events', from, 0), 'events', 'catchup')))
 
   const takeNext = async (waitMs: number, signal?: AbortSignal): Promise<void> => {
-    const due = clock.now() - lastTick >= limits.tickMs
+    const due = hasPassed(clock, lastTick, limits.tickMs)
     const records = due || position === undefined ? [] : await read(topic, position, waitMs, signal)
     if (records.length === 0 && !due && position !== undefined) return
     follow(await deliver(await batchOf(records, topic, '')))

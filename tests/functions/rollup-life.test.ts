@@ -41,12 +41,12 @@ let offset = 0
 beforeEach(() => {
   offset = 0
 })
-const put = async (n = 1, t = noon) => {
+const put = async (n = 1, t = noon, lt = clock.now()) => {
   const events = Array.from({ length: n }, () => {
     const at = offset++
     return anEvent({
       at,
-      lt: clock.now(),
+      lt,
       n: { hour: t - (t % hour), received: 1, counted: 1 },
       x: [aTouch({ s: { id: `0-${at.toString(36)}-0` }, h: [{ t }] })],
     })
@@ -252,6 +252,30 @@ describe('close', () => {
       [0, 5, 1, 5, 5],
       [0, 4, 1, 4, 4],
     ])
+  })
+})
+
+describe('a clock that goes back', () => {
+  test('does not keep hot what was sealed before', async () => {
+    let ahead = 10 * day
+    const ask = aStage({ flushRows: 1, holdMs: 30_000 }, { ...clock, now: () => clock.now() + ahead })
+    await ask()
+    await put(1)
+    await ask()
+    expect(await intervals()).toEqual([[0, 1, 1]])
+    ahead = 0
+    await later(10_000, ask)
+    expect(await intervals()).toEqual([])
+  })
+
+  test('takes no time from the log: a day that is over stays over', async () => {
+    const ask = aStage()
+    await ask()
+    await put(1)
+    await ask()
+    await put(1, noon, clock.now() + 2 * day)
+    await ask()
+    expect(await segments()).toContainEqual([0, 2, 1, 2, 2])
   })
 })
 

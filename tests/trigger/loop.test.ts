@@ -78,6 +78,19 @@ describe('the position follows the answers', () => {
     ])
   })
 
+  test('a clock that goes back does not put off the next tick', async () => {
+    let ahead = 6 * 3_600_000
+    const fn = aFunction({ next: 0 }, { next: 0 })
+    const loop = aLoop(fn, { ports: { clock: { ...clock, now: () => clock.now() + ahead } } })
+    await loop.step(undefined, 0)
+    await loop.step(undefined, 0)
+    expect(fn.given).toHaveLength(1)
+    ahead = 0
+    await loop.step(undefined, 0)
+    await loop.step(undefined, 0)
+    expect(fn.given).toHaveLength(2)
+  })
+
   test('an empty catch-up is asked for too', async () => {
     const fn = aFunction({ catchup: 0 }, { next: 0, ev: 0, end: true })
     const loop = aLoop(fn)
