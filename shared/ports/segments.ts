@@ -29,7 +29,7 @@ export type OpenDay = SiteDay & { closed: boolean; oldest: number; newest: numbe
 export type Segments = {
   /** Stores a segment, then lists it: what is listed is whole. */
   put(partition: number, entry: SegmentEntry, head: Buffer, chunks: readonly SegmentChunk[]): Promise<void>
-  /** The segments of one site on the days `fromDay ≤ day ≤ toDay`. */
+  /** The segments of one site on the days `fromDay ≤ day ≤ toDay`. Of one interval the closed day stands first: it stays. */
   list(partition: number, site: string, fromDay: number, toDay: number): Promise<SegmentEntry[]>
   /** The head of a listed segment; `undefined` when it was dropped. */
   head(partition: number, entry: SegmentEntry): Promise<Buffer | undefined>

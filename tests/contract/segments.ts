@@ -65,6 +65,12 @@ export const segmentsContract = (name: string, open: () => Promise<SegmentsUnder
       expect(String(await under.segments.head(0, entry(0, 5)))).toBe('head of 0-5')
     })
 
+    test('of one interval the closed day stands before what it has superseded', async () => {
+      await put(entry(0, 5))
+      await put(closed(5, 20_000))
+      expect((await list()).map(({ level }) => level)).toEqual([1, 0])
+    })
+
     test('partitions, sites and days are apart; a ledger is no day of the site', async () => {
       await put(entry(0, 5))
       await put(entry(0, 5, { day: 20261027 }))

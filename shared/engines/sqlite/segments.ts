@@ -27,7 +27,7 @@ const prepare = (db: DatabaseSync) => ({
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
   putChunk: db.prepare('INSERT INTO chunk (segment, col, rg, data) VALUES (?, ?, ?, ?)'),
   list: db.prepare(`SELECT site, day, "from", "to", level, name, rows, hits, bytes, at FROM segment
-    WHERE part = ? AND site = ? AND day BETWEEN ? AND ? ORDER BY day, "from", "to" DESC`),
+    WHERE part = ? AND site = ? AND day BETWEEN ? AND ? ORDER BY day, "from", "to" DESC, level DESC`),
   head: db.prepare(`SELECT head FROM segment WHERE ${key}`),
   id: db.prepare(`SELECT id FROM segment WHERE ${key}`),
   chunk: db.prepare('SELECT data FROM chunk WHERE segment = ? AND col = ? AND rg = ?'),
