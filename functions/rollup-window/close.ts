@@ -1,4 +1,5 @@
 import type { Clock } from '#shared/clock.ts'
+import type { Memtables } from '#shared/ports/memtables.ts'
 import type { Seals, SiteDay } from '#shared/ports/seals.ts'
 import type { OpenDay, SegmentEntry, Segments } from '#shared/ports/segments.ts'
 import type { Sites } from '#shared/ports/sites.ts'
@@ -12,20 +13,21 @@ import { rowGroupsOf } from '#shared/segment/stream.ts'
 import { mergeSorted } from '#shared/segment/together.ts'
 import { calendarOf } from '#shared/site/zone.ts'
 import { type Attempts, dayText } from './attempts.ts'
+import { holeIn } from './hole.ts'
 import { createPause } from './pause.ts'
 
 /**
  * Close and close again (data.md §9.6): the chain of a day that is over becomes one segment. What it supersedes is left where it is: readers
  * and a state that was set back may stand on it; it goes in its time.
  */
-export type ClosePorts = { seals: Seals; segments: Segments; sites: Sites; clock: Clock }
+export type ClosePorts = { memtables: Pick<Memtables, 'read'>; seals: Seals; segments: Segments; sites: Sites; clock: Clock }
 
 type AsyncSteps<T> = AsyncGenerator<void, T, void>
 
 const notClosed = (where: SiteDay): string => `${dayText(where)} could not be closed`
 
 export const createClose = (
-  { seals, segments, sites, clock }: ClosePorts,
+  { memtables, seals, segments, sites, clock }: ClosePorts,
   limits: LifeLimits,
   { attempt, inTurn }: Pick<Attempts, 'attempt' | 'inTurn'>,
 ) => {
@@ -64,9 +66,17 @@ export const createClose = (
     return yield* visits.done()
   }
 
+  /** What lies beyond the chain of a day is reached once the rows before it are flushed. Throws when there are none. */
+  const checkBeyond = async (partition: number, { site, day }: SiteDay, list: readonly SegmentEntry[]): Promise<void> => {
+    const { fence, intervals } = await memtables.read(partition, site, day, day, { characters: 1 })
+    const hole = holeIn({ site, day }, [...list, ...intervals], fence?.next ?? 0)
+    if (hole) throw hole
+  }
+
   async function* close(partition: number, { site, day }: OpenDay, logTime: number): AsyncSteps<void> {
-    const chain = chainOf(await segments.list(partition, site, day, day))
-    if (chain.length === 0 || (chain.length === 1 && chain[0]!.level === 1)) return // what lies beyond cannot be reached yet
+    const list = await segments.list(partition, site, day, day)
+    const chain = chainOf(list)
+    if (chain.length === 0 || (chain.length === 1 && chain[0]!.level === 1)) return await checkBeyond(partition, { site, day }, list)
     const stored = yield* together(partition, chain)
     if (!stored) return
     const { entry, head, chunks } = stored

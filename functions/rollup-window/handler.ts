@@ -15,6 +15,7 @@ import { acceptEvents } from '#shared/visit/accept.ts'
 import type { EventRecord } from '#shared/visit/event.ts'
 import type { OnError } from './attempts.ts'
 import { stage } from './flush.ts'
+import { holeIn } from './hole.ts'
 import { createLife, type LifePorts } from './life.ts'
 
 /**
@@ -38,15 +39,19 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     return memtables.init(partition, { gen, topic: id, ...mark, logTime: 0 }, instead)
   }
 
+  /** Where the segments of a day end. Throws when some lie beyond that the events from `next` on do not bring again. */
+  const endOf = async (partition: number, where: SiteDay, next: number): Promise<number> => {
+    const list = await segments.list(partition, where.site, where.day, where.day)
+    const hole = holeIn(where, list, next)
+    if (hole) throw hole
+    return reachOf(list)
+  }
+
   /** Where the memtables of these days begin: as stored, else where the segments of the day end. */
-  const basesOf = async (partition: number, days: readonly SiteDay[]): Promise<KnownBase[]> => {
+  const basesOf = async (partition: number, days: readonly SiteDay[], next: number): Promise<KnownBase[]> => {
     const known: KnownBase[] = []
-    for (const [i, base] of (await seals.bases(partition, days)).entries()) {
-      const { site, day } = days[i]!
-      known.push(
-        base === undefined ? { stored: false, base: reachOf(await segments.list(partition, site, day, day)) } : { stored: true, base },
-      )
-    }
+    for (const [i, base] of (await seals.bases(partition, days)).entries())
+      known.push(base === undefined ? { stored: false, base: await endOf(partition, days[i]!, next) } : { stored: true, base })
     return known
   }
 
@@ -91,7 +96,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
   ): Promise<{ events: EventRecord[]; change: RollupChange; next: number }> => {
     const taken = records.filter(({ offset }) => offset < end)
     const { events, change } = foldUsable(acceptEvents(taken, fence.src), fence.next, end)
-    const known = await basesOf(partition, blockDays(change))
+    const known = await basesOf(partition, blockDays(change), fence.next)
     const cut = cutOf(change, known)
     return cut === undefined ? { events, change: onBases(change, known), next: end } : foldOnBases(partition, fence, records, cut)
   }

@@ -30,6 +30,12 @@ const backFrom = <S extends Span>(best: ReadonlyMap<number, { last?: S }>, end: 
 /** How far the chain of these intervals reaches. */
 export const reachOf = (spans: readonly Span[]): number => chainOf(spans).at(-1)?.to ?? 0
 
+/** The first interval that no chain leads to, of those that end at or before `next`. */
+export const strandedIn = <S extends Span>(spans: readonly S[], next: number): S | undefined => {
+  const reach = reachOf(spans)
+  return spans.filter(({ to }) => to > reach && to <= next).sort((a, b) => a.from - b.from)[0]
+}
+
 /**
  * The chain for a reading that ends at offset `before`. Hot intervals can be read up to there; a segment that reaches beyond cannot be
  * cut (of a visit it has the newest row alone), so it is of no use. `undefined` when rows below `before` are known that no chain has: the

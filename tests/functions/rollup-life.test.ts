@@ -357,6 +357,37 @@ describe('what is kept', () => {
   })
 })
 
+describe('a segment that is gone, though later ones are there,', () => {
+  const withHole = async (ask: () => Promise<void>) => {
+    await ask()
+    for (let i = 0; i < 3; i++) {
+      await put(1)
+      await ask()
+      await later(hour, ask)
+    }
+    stores.files.state.exec('DELETE FROM segment WHERE day > 0 AND "from" = 1')
+  }
+  const gone = 'The rows of "example.com", day 20260610: no segment has events 1 to 1.'
+
+  test('stops the partition at the next row of the day: nothing is counted over the hole', async () => {
+    const ask = aStage()
+    await withHole(ask)
+    stores.files.state.exec('DELETE FROM memtable') // as after a close or a restore
+    await put(1)
+    await expect(ask()).rejects.toMatchObject({ code: 'damaged-segment', detail: gone })
+    expect([await stores.memtables.fence(0), await intervals()]).toMatchObject([{ next: 3 }, []])
+  })
+
+  test('is told when the day is to be closed', async () => {
+    const ask = aStage()
+    await withHole(ask)
+    await later(14 * hour, ask)
+    await later(10_000, ask)
+    expect(new Set(told.map((line) => line.includes(gone)))).toEqual(new Set([true]))
+    expect((await segments()).map(([from, to, level]) => [from, to, level])).toContainEqual([0, 1, 1])
+  })
+})
+
 describe('with the state lost', () => {
   test('or set back to before what the log still has, it begins at the mark of progress', async () => {
     const ask = aStage()
