@@ -7,7 +7,9 @@ import { type Freshness, freshnessOf, oldestPending, together } from '#shared/qu
 import { queryLimits } from '#shared/query/limits.ts'
 import { decodeLedger, type LedgerRow, ledgerDay } from '#shared/rollup/block.ts'
 import { ledgerChunks, ledgerRows } from '#shared/rollup/ledger-segment.ts'
-import { readableChain, type Span } from '#shared/segment/chain.ts'
+import { readableChain } from '#shared/segment/chain.ts'
+import type { Interval } from '#shared/segment/encode.ts'
+import { fetchListed, Moved, openListed } from '#shared/segment/moved.ts'
 import type { Block } from '#shared/segment/row.ts'
 
 /**
@@ -16,7 +18,7 @@ import type { Block } from '#shared/segment/row.ts'
  */
 
 /** Where the rows of one partition and day lie: segments, and spans of offsets whose blocks are hot. Together they are one chain. */
-export type DayParts = { cold: { entry: SegmentEntry; head: Buffer }[]; hot: Span[] }
+export type DayParts = { cold: { entry: SegmentEntry; head: Buffer }[]; hot: Interval[] }
 
 export type Reading = {
   site: string
@@ -26,7 +28,7 @@ export type Reading = {
   state(partition: number): { name: string; before: number }
   parts(partition: number, day: number): Promise<DayParts>
   /** The hot blocks of a day that begin behind offset `after`, a page at a time. */
-  blocks(partition: number, day: number, spans: readonly Span[], after?: number): AsyncIterable<readonly Block[]>
+  blocks(partition: number, day: number, spans: readonly Interval[], after?: number): AsyncIterable<readonly Block[]>
   /** Rows of the ledger of one partition and UTC day. */
   ledger(partition: number, day: number): AsyncIterable<readonly LedgerRow[]>
   /** How far the reading reaches. `now` is taken inside, before the log is asked. */
@@ -38,8 +40,8 @@ type Sources = { memtables: Memtables; segments: Segments; hits: LogReader; cloc
 /** Partitions that may hold rows of a site, whatever its shards were on a day. */
 export const partitions = (count: number): number[] => Array.from({ length: count }, (_, partition) => partition)
 
-/** A reading that cannot go on; one that begins again, with the end that is then, can. */
-export const moved = (why: string) => new FootfallError('store-unavailable', { detail: `Its state ${why} while it was read.` })
+/** No day lies behind it, no ledger before its negative. */
+const lastDay = 99_991_231
 
 /** So many readings are begun for a question whose rows are moved under it. */
 const attempts = 4
@@ -50,13 +52,13 @@ export const reread = async <T>(ask: () => Promise<T>): Promise<T> => {
     try {
       return await ask()
     } catch (error) {
-      if (attempt === attempts || !(error instanceof FootfallError) || error.code !== 'store-unavailable') throw error
+      if (attempt === attempts || !(error instanceof Moved)) throw error
     }
 }
 
-const lies = ({ from }: Block, spans: readonly Span[]): boolean => spans.some((span) => from >= span.from && from < span.to)
+const lies = ({ from }: Block, spans: readonly Interval[]): boolean => spans.some((span) => from >= span.from && from < span.to)
 /** Whether the rows of an interval are hot still; a seal in between changes its borders, not its rows. */
-const holds = ({ intervals }: BlockPage, { from, to }: Span): boolean => {
+const holds = ({ intervals }: BlockPage, { from, to }: Interval): boolean => {
   let reached = from
   for (const one of intervals) if (one.from <= reached && one.to > reached) reached = one.to
   return reached >= to
@@ -65,13 +67,16 @@ const holds = ({ intervals }: BlockPage, { from, to }: Span): boolean => {
 /** Begins a reading of one site. Its fences are taken now. */
 export const beginReading = async ({ memtables, segments, hits, clock }: Sources, site: string, count: number): Promise<Reading> => {
   const fences: (RollupFence | undefined)[] = await Promise.all(partitions(count).map((partition) => memtables.fence(partition)))
+  // Where nothing says how far the state has come, an answer could be smaller than one before it.
+  for (const partition of partitions(count))
+    if (!fences[partition] && (await segments.list(partition, site, -lastDay, lastDay)).length > 0) throw new Moved('is being restored')
   const endOf = (partition: number): number => fences[partition]?.next ?? 0
 
   const pageOf = async (partition: number, day: number, page: { after?: BlockCursor; characters?: number }): Promise<BlockPage> => {
     const was = fences[partition]
     const read = await memtables.read(partition, site, day, day, page)
     const { fence } = read
-    if (was && (fence?.gen !== was.gen || fence.topic !== was.topic || fence.next < was.next)) throw moved('went back')
+    if (was && (fence?.gen !== was.gen || fence.topic !== was.topic || fence.next < was.next)) throw new Moved('went back')
     return read
   }
 
@@ -80,26 +85,23 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
     const before = endOf(partition)
     const { intervals } = await pageOf(partition, day, { characters: 1 })
     const listed = await segments.list(partition, site, day, day)
-    // Where nothing says how far the state has come, an answer could be smaller than one before it.
-    if (listed.length > 0 && !fences[partition]) throw moved('is being restored')
     const chain = readableChain(listed, intervals, before)
-    if (!chain) throw moved('was flushed')
+    if (!chain) throw new Moved('was flushed')
     const cold: DayParts['cold'] = []
     for (const part of chain) {
       if (!('cold' in part)) continue
-      const head = await segments.head(partition, part.cold)
-      if (!head) throw moved('was dropped')
+      const { head } = await openListed(segments, partition, part.cold)
       cold.push({ entry: part.cold, head })
     }
     return { cold, hot: chain.flatMap((part) => ('hot' in part ? [{ from: part.hot.from, to: Math.min(part.hot.to, before) }] : [])) }
   }
 
-  async function* blocks(partition: number, day: number, spans: readonly Span[], after = -1): AsyncGenerator<Block[], void, void> {
+  async function* blocks(partition: number, day: number, spans: readonly Interval[], after = -1): AsyncGenerator<Block[], void, void> {
     const before = endOf(partition)
     let next: BlockCursor | undefined = { from: after, day }
     while (next) {
       const page: BlockPage = await pageOf(partition, day, { after: next })
-      if (!spans.every((span) => holds(page, span))) throw moved('was flushed')
+      if (!spans.every((span) => holds(page, span))) throw new Moved('was flushed')
       yield page.blocks.filter((block) => block.from < before && lies(block, spans))
       // What begins at the end or beyond it is later than the reading, and so is everything behind it.
       next = page.blocks.some(({ from }) => from >= before) ? undefined : page.next
@@ -108,7 +110,7 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
 
   async function* ledger(partition: number, day: number): AsyncGenerator<readonly LedgerRow[], void, void> {
     const { cold, hot } = await parts(partition, day)
-    for (const { entry, head } of cold) yield ledgerRows(head, (await segments.read(partition, entry, ledgerChunks))[0])
+    for (const { entry, head } of cold) yield ledgerRows(head, (await fetchListed(segments, partition, entry)(ledgerChunks))[0])
     if (hot.length > 0) for await (const page of blocks(partition, day, hot)) for (const block of page) yield decodeLedger(block)
   }
 

@@ -8,6 +8,7 @@ import { ledgerChunks, ledgerRows } from '#shared/rollup/ledger-segment.ts'
 import { endOf, isDue, isLedger, type LifeLimits, mayBeDue } from '#shared/rollup/life.ts'
 import { createVisits, type Stored, storedLedger } from '#shared/rollup/stored.ts'
 import { chainOf } from '#shared/segment/chain.ts'
+import { Moved, openListed } from '#shared/segment/moved.ts'
 import type { SegmentRow } from '#shared/segment/row.ts'
 import { rowGroupsOf } from '#shared/segment/stream.ts'
 import { mergeSorted } from '#shared/segment/together.ts'
@@ -37,27 +38,27 @@ export const createClose = (
     return isDue(open, endOf(open, config && calendarOf(config.zones)), logTime, limits)
   }
 
-  /** `undefined` when it was dropped meanwhile: the day was closed by another. */
-  const groupsOf = async (partition: number, entry: SegmentEntry): Promise<AsyncIterable<Iterable<SegmentRow>> | undefined> => {
-    const head = await segments.head(partition, entry)
-    return head && rowGroupsOf(head, (chunks) => segments.read(partition, entry, chunks))
+  const groupsOf = async (partition: number, entry: SegmentEntry): Promise<AsyncIterable<Iterable<SegmentRow>>> => {
+    const { head, fetch } = await openListed(segments, partition, entry)
+    return rowGroupsOf(head, fetch)
   }
 
-  const ledgerOf = async (partition: number, entry: SegmentEntry): Promise<LedgerRow[] | undefined> => {
-    const head = await segments.head(partition, entry)
-    return head && ledgerRows(head, (await segments.read(partition, entry, ledgerChunks))[0])
+  const ledgerOf = async (partition: number, entry: SegmentEntry): Promise<LedgerRow[]> => {
+    const { head, fetch } = await openListed(segments, partition, entry)
+    return ledgerRows(head, (await fetch(ledgerChunks))[0])
   }
 
   /** One segment of those of a chain, in steps. */
-  async function* together(partition: number, chain: readonly SegmentEntry[]): AsyncSteps<Stored | undefined> {
+  async function* together(partition: number, chain: readonly SegmentEntry[]): AsyncSteps<Stored> {
     const { site, day } = chain[0]!
     const where = { site, day, from: 0, to: chain.at(-1)!.to }
     if (isLedger(where)) {
-      const rows = await all(chain, (entry) => ledgerOf(partition, entry))
-      return rows && storedLedger(rows.flat(), where)
+      const rows: LedgerRow[] = []
+      for (const entry of chain) rows.push(...(await ledgerOf(partition, entry)))
+      return storedLedger(rows, where)
     }
-    const groups = await all(chain, (entry) => groupsOf(partition, entry))
-    if (!groups) return undefined
+    const groups: AsyncIterable<Iterable<SegmentRow>>[] = []
+    for (const entry of chain) groups.push(await groupsOf(partition, entry))
     const visits = createVisits(where)
     for await (const rows of mergeSorted(groups)) {
       visits.add(rows)
@@ -77,9 +78,7 @@ export const createClose = (
     const list = await segments.list(partition, site, day, day)
     const chain = chainOf(list)
     if (chain.length === 0 || (chain.length === 1 && chain[0]!.level === 1)) return await checkBeyond(partition, { site, day }, list)
-    const stored = yield* together(partition, chain)
-    if (!stored) return
-    const { entry, head, chunks } = stored
+    const { entry, head, chunks } = yield* together(partition, chain)
     await segments.put(partition, { ...entry, level: 1, at: logTime }, head, chunks)
     await seals.forgetBase(partition, { site, day }, entry.to)
   }
@@ -92,12 +91,13 @@ export const createClose = (
     const { name, steps } = begun.get(partition)!
     const pause = createPause(clock, limits.sliceMs)
     let isCut = false
-    await attempt(name, async () => {
+    const work = async () => {
       while (!isCut && !(await steps.next()).done) {
         isCut = isOver()
         await pause()
       }
-    })
+    }
+    await attempt(name, () => work().catch(unlessMoved))
     if (!isCut) begun.delete(partition)
   }
 
@@ -119,13 +119,7 @@ export const createClose = (
   return { closeDue }
 }
 
-/** What is made of each, in order; `undefined` when one of them is not there. */
-const all = async <From, To>(list: readonly From[], make: (one: From) => Promise<To | undefined>): Promise<To[] | undefined> => {
-  const made: To[] = []
-  for (const one of list) {
-    const found = await make(one)
-    if (found === undefined) return undefined
-    made.push(found)
-  }
-  return made
+/** Segments that were dropped meanwhile are of a day that another has closed: no failure. */
+const unlessMoved = (error: unknown): void => {
+  if (!(error instanceof Moved)) throw error
 }

@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { beginReading } from '#functions/query-metrics/reading.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beginReading, reread } from '#functions/query-metrics/reading.ts'
 import { createTables } from '#functions/query-metrics/tables.ts'
 import { systemClock } from '#shared/clock.ts'
+import { FootfallError } from '#shared/errors.ts'
 import { countTables } from '#shared/query/columns/engine.ts'
+import { queryLimits } from '#shared/query/limits.ts'
 import { needsOf } from '#shared/query/metrics.ts'
-import { createRooms, type Room, sizes } from '#shared/query/room.ts'
+import { createRooms, endless, type Room, sizes } from '#shared/query/room.ts'
+import { lifeLimits } from '#shared/rollup/life.ts'
 import { encodeSegment, segmentName } from '#shared/segment/encode.ts'
 import { mergeRows } from '#shared/segment/merge.ts'
 import { calendarOf } from '#shared/site/zone.ts'
@@ -71,4 +74,67 @@ test('a segment that needs more than there is for questions is refused, and hold
   await expect(titles(small)).rejects.toMatchObject({ code: 'bad-query' })
   small.close()
   expect(() => rooms.open().take(texts)).not.toThrow()
+})
+
+describe('rows that are moved while they are read', () => {
+  const closeDay = async () => {
+    const [entry] = await stores.segments.list(0, 'example.com', day, day)
+    const head = (await stores.segments.head(0, entry!))!
+    const chunks = stores.files.state.prepare('SELECT col AS "column", rg AS "group", data FROM chunk').all() as never[]
+    await stores.segments.put(0, { ...entry!, level: 1, at: 1 }, head, chunks)
+  }
+  const count = async () => (await titles(endless)).groups.length
+
+  test('of an interval that was closed the closed one is read', async () => {
+    await closeDay()
+    const levels: number[] = []
+    const { head } = stores.segments
+    stores.segments.head = (partition, entry) => {
+      levels.push(entry.level)
+      return head(partition, entry)
+    }
+    expect([await count(), levels]).toEqual([visits, [1]])
+  })
+
+  test('what is dropped between its head and its chunks is read anew', async () => {
+    const { read } = stores.segments
+    stores.segments.read = async (...args) => {
+      stores.segments.read = read
+      await closeDay()
+      await stores.segments.dropSuperseded(0, Number.MAX_SAFE_INTEGER, 10)
+      return read(...args)
+    }
+    let readings = 0
+    const rows = await reread(async () => {
+      readings++
+      return count()
+    })
+    expect([rows, readings]).toEqual([visits, 2])
+  })
+
+  test('a chunk that is missing though its segment is listed is damage', async () => {
+    stores.files.state.exec('DELETE FROM chunk WHERE rg = 0')
+    await expect(count()).rejects.toMatchObject({ code: 'damaged-segment' })
+  })
+
+  test('without a fence there is no reading of a site that has cold rows, whatever is asked; with it there is', async () => {
+    stores.files.state.exec('DELETE FROM rollup_fence')
+    await expect(beginning()).rejects.toMatchObject({ code: 'store-unavailable' })
+    const other = await beginReading({ ...stores, hits: stores.log, clock: systemClock }, 'other.example', 1)
+    expect(await other.parts(0, day)).toEqual({ cold: [], hot: [] })
+  })
+
+  test('a store that fails is asked once', async () => {
+    let asked = 0
+    const failing = reread(() => {
+      asked++
+      throw new FootfallError('store-unavailable')
+    })
+    await expect(failing).rejects.toMatchObject({ code: 'store-unavailable' })
+    expect(asked).toBe(1)
+  })
+})
+
+test('a flushed copy stays hot for longer than a question may take', () => {
+  expect(lifeLimits.holdMs).toBeGreaterThan(queryLimits.timeMs)
 })

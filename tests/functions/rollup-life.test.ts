@@ -237,6 +237,23 @@ describe('close', () => {
     turns = 10_000
   })
 
+  test('segments that another drops while they are read are no failure', async () => {
+    const ask = aStage()
+    await closedDay(ask)
+    const { head, read } = stores.segments
+    stores.segments.read = async (_partition, _entry, names) => {
+      stores.segments.read = read
+      stores.segments.head = async () => {
+        stores.segments.head = head
+        return undefined
+      }
+      return names.map(() => undefined)
+    }
+    await later(13 * hour, ask)
+    await later(10_000, ask)
+    expect([told, await segments()]).toEqual([[], expect.arrayContaining([[0, 4, 1, 4, 4]])])
+  })
+
   test('late hits begin where the segments end, and the day is closed again when none came for six hours', async () => {
     const ask = aStage()
     await closedDay(ask)
