@@ -8,7 +8,7 @@ import type { Handler, Reply, Request } from '#shared/handler.ts'
 import type { LogRecord } from '#shared/ports/log.ts'
 import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
 import type { Sessions } from '#shared/ports/sessions.ts'
-import type { LifeLimits } from '#shared/rollup/life.ts'
+import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
 import { hashOf } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
@@ -361,11 +361,13 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
       return { ...(await answer), fence: asked }
     },
     async age(ms, isBad) {
-      if (isBad) snapshot()
+      // Of a state older than that, segments it stands on may be gone (R7); after it there is time to flush what is hot again.
+      const isWithin = isBad && ms < lifeLimits.keepMs
+      if (isWithin) snapshot()
       clock.advance(ms)
       for (let turns = 0; turns < 400; turns++) {
-        if (turns % 40 === 0) clock.advance(11_000)
-        if (turns === 200 && isBad && random.chance(0.5)) nemesis()
+        if (turns % 40 === 0) clock.advance(isWithin && turns > 200 ? 3_600_000 : 11_000)
+        if (turns === 200 && isWithin && random.chance(0.5)) nemesis()
         await turn()
       }
       await drain()
