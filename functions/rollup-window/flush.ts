@@ -58,9 +58,6 @@ export const createFlush = (
   limits: LifeLimits,
   { attempt, inTurn }: Pick<Attempts, 'attempt' | 'inTurn'>,
 ) => {
-  const isListed = async (partition: number, { site, day, from, to }: SealedCopy): Promise<boolean> =>
-    (await segments.list(partition, site, day, day)).some((one) => one.from === from && one.to === to)
-
   const flush = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
     const blocks = await seals.readSealed(partition, copy)
     if (!blocks) return // another has dropped it
@@ -71,8 +68,13 @@ export const createFlush = (
 
   /** The next step of a sealed copy: into the manifest, and when it is there and no question needs it any more, out of the hot state. */
   const settle = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
-    if (!(await isListed(partition, copy))) await flush(partition, copy, logTime)
-    if (hasPassed(clock, copy.at, limits.holdMs)) await seals.dropSealed(partition, copy)
+    const list = await segments.list(partition, copy.site, copy.day, copy.day)
+    if (!list.some(({ from, to }) => from === copy.from && to === copy.to)) await flush(partition, copy, logTime)
+    if (!hasPassed(clock, copy.at, limits.holdMs)) return
+    await seals.dropSealed(partition, copy)
+    // Of a day that was closed meanwhile nothing is hot any more.
+    const closedTo = Math.max(...list.map(({ level, to }) => (level === 1 ? to : 0)))
+    if (closedTo > 0) await seals.forgetBase(partition, copy, closedTo)
   }
 
   /** Flushes what is due, oldest first, until `isOver`. */

@@ -32,7 +32,7 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
     const taken = await sessions.durable(partition)
     if (!mark || !taken) return
     const { earliest } = await log.ends('events', partition)
-    const upTo = Math.min(mark.next, taken.ev, await firstNeeded(log, partition))
+    const upTo = Math.min(mark.next, taken.ev, await firstNeeded(log, partition), earliest + limits.trimEvents)
     if (upTo > earliest) await log.trim('events', partition, upTo)
   }
 

@@ -34,6 +34,8 @@ export const lifeLimits = {
   lookMs: 1_000,
   /** Memtables and superseded segments of one look. */
   atOnce: 200,
+  /** Events that one tick trims: some tens of megabytes, 5,000 a second. After an upgrade there may be years of them. */
+  trimEvents: 50_000,
 } as const
 export type LifeLimits = { readonly [name in keyof typeof lifeLimits]: number }
 

@@ -237,6 +237,18 @@ describe('close', () => {
     turns = 10_000
   })
 
+  test('a day that is closed while its last copy is held leaves no base behind', async () => {
+    const ask = aStage({ holdMs: 30_000 })
+    await ask()
+    clock.advance(2 * day)
+    await put(1) // an import
+    await ask()
+    await later(hour, ask)
+    expect([(await segments())[0], await intervals()]).toEqual([[0, 1, 1, 1, 1], [[0, 1, 1]]])
+    await later(minute, ask)
+    expect(await stores.seals.bases(0, [{ site: 'example.com', day: today }])).toEqual([undefined])
+  })
+
   test('segments that another drops while they are read are no failure', async () => {
     const ask = aStage()
     await closedDay(ask)
@@ -466,6 +478,22 @@ test('events that enrich has not taken for good stay, however old', async () => 
   await put(1)
   await ask()
   expect(await stores.log.ends('events', 0)).toMatchObject({ earliest: 1, end: 3 })
+})
+
+test('a long history of events goes a part at every tick', async () => {
+  const ask = aStage({ holdMs: 0, trimEvents: 2 })
+  await ask()
+  for (let i = 0; i < 5; i++) await put(1)
+  await ask()
+  await later(hour, ask)
+  clock.advance(26 * hour)
+  await put(1)
+  const left: number[] = []
+  for (let i = 0; i < 3; i++) {
+    await ask()
+    left.push((await stores.log.ends('events', 0)).earliest)
+  }
+  expect(left).toEqual([2, 5, 5])
 })
 
 test('events go when they are cold and enrich depends on them no more', async () => {
