@@ -93,7 +93,7 @@ export const createFlush = (
       if (isOver()) return false
       let copy: SealedCopy | undefined
       await attempt(notSealed(memtable), async () => {
-        copy = await seals.seal(partition, memtable, clock.now(), limits.flushCharacters)
+        copy = await seals.seal(partition, memtable, clock.now(), limits.flushBytes)
       })
       const sealed = copy
       if (!sealed) return true
@@ -103,7 +103,7 @@ export const createFlush = (
 
   /** Says from where a restore would begin. */
   const report = async (partition: number): Promise<void> => {
-    const { low } = await seals.look(partition, { rows: Number.MAX_SAFE_INTEGER, characters: Number.MAX_SAFE_INTEGER, born: -1 }, 1)
+    const low = await seals.low(partition)
     const known = await progress.get(stage, partition)
     if (low && low.next > (known?.next ?? 0)) await progress.advance(stage, partition, low)
   }

@@ -1,3 +1,4 @@
+import type { ChunkName } from '../segment/stream.ts'
 import type { SiteDay } from './seals.ts'
 
 /**
@@ -21,7 +22,6 @@ export type SegmentEntry = SiteDay & {
 }
 
 export type SegmentChunk = { column: string; group: number; data: Buffer }
-export type ChunkName = { column: string; group: number }
 
 /** A site's day of which flushed rows lie beyond its closed segment (if it has one); `oldest`, `newest`: log times of the first and last of them. */
 export type OpenDay = SiteDay & { closed: boolean; oldest: number; newest: number }

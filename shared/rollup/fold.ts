@@ -63,7 +63,7 @@ const put = <T>(lists: ByDay<T>, site: string, day: number, value: T) => {
   else days.set(day, [value])
 }
 
-const ledgerRows = (accepted: readonly Accepted[], off: number, lists: ByDay<Row | LedgerRow>) => {
+const addLedgerRows = (accepted: readonly Accepted[], off: number, lists: ByDay<Row | LedgerRow>) => {
   const sums = new Map<string, Map<number, LedgerSums>>()
   for (const { event } of accepted) {
     const hours = sums.get(event.site) ?? new Map<number, LedgerSums>()
@@ -117,7 +117,7 @@ export const foldEvents = (accepted: readonly Accepted[], from: number, to: numb
       addLive(live, event.site, touch, event.lt - liveMs)
     }
   }
-  if (accepted.length > 0) ledgerRows(accepted, accepted.at(-1)!.offset, lists)
+  if (accepted.length > 0) addLedgerRows(accepted, accepted.at(-1)!.offset, lists)
   return { blocks: blocksOf(lists, from, to), minutes: [...live.minutes.values()], seen: [...live.seen.values()] }
 }
 

@@ -4,9 +4,9 @@ import { type Calendar, utcOf } from '../site/zone.ts'
 
 /** When what happens in the life of a day (data.md §9.3, §9.6). All by the time of the log, so that a stage that is behind does as one that is not. */
 export const lifeLimits = {
-  /** A memtable is flushed at so many rows or characters, or so long after its first row. */
+  /** A memtable is flushed at so many rows or bytes, or so long after its first row. */
   flushRows: 200_000,
-  flushCharacters: 8_000_000,
+  flushBytes: 8_000_000,
   flushAgeMs: 60 * 60_000,
   /** A day is closed so long after its end, and again when late rows have come and none for so long. */
   closeAfterMs: 2 * 3_600_000,
@@ -43,9 +43,9 @@ const dayMs = 86_400_000
 /** No place on earth ends a date later after its end in UTC, or earlier before it. */
 const zoneMs = { late: 12 * 3_600_000, early: 14 * 3_600_000 } as const
 
-export const dueAt = (logTime: number, { flushRows, flushCharacters, flushAgeMs }: LifeLimits): Due => ({
+export const dueAt = (logTime: number, { flushRows, flushBytes, flushAgeMs }: LifeLimits): Due => ({
   rows: flushRows,
-  characters: flushCharacters,
+  bytes: flushBytes,
   born: logTime - flushAgeMs,
 })
 

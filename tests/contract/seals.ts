@@ -9,8 +9,8 @@ export type SealsUnderTest = { memtables: Memtables; seals: Seals; close(): Prom
 const begin: RollupFence = { gen: 7, topic: 't', next: 0, src: -1, logTime: 1_000 }
 const [site, day] = ['a.example', 20261025]
 const where = { site, day }
-const everything: Due = { rows: 1, characters: 1, born: Number.MAX_SAFE_INTEGER }
-const nothing: Due = { rows: 1e9, characters: 1e9, born: 0 }
+const everything: Due = { rows: 1, bytes: 1, born: Number.MAX_SAFE_INTEGER }
+const nothing: Due = { rows: 1e9, bytes: 1e9, born: 0 }
 const all = 1e9
 
 export const sealsContract = (name: string, open: () => Promise<SealsUnderTest>): void => {
@@ -40,8 +40,10 @@ export const sealsContract = (name: string, open: () => Promise<SealsUnderTest>)
     const page = () => under.memtables.read(0, site, day, day)
 
     test('at first nothing waits', async () => {
-      expect(await look()).toEqual({ sealed: [], due: [], low: { next: 0, src: -1 } })
-      expect(await under.seals.look(1, everything, 100)).toEqual({ sealed: [], due: [], low: undefined })
+      expect(await look()).toEqual({ sealed: [], due: [] })
+      expect(await under.seals.low(0)).toEqual({ next: 0, src: -1 })
+      expect(await under.seals.look(1, everything, 100)).toEqual({ sealed: [], due: [] })
+      expect(await under.seals.low(1)).toBeUndefined()
       expect(await under.seals.bases(0, [where])).toEqual([undefined])
       expect(await under.seals.seal(0, where, 5, all)).toBeUndefined()
     })
@@ -49,13 +51,13 @@ export const sealsContract = (name: string, open: () => Promise<SealsUnderTest>)
     test.each<[string, Due, boolean]>([
       ['rows', { ...nothing, rows: 3 }, true],
       ['too few rows', { ...nothing, rows: 4 }, false],
-      ['characters', { ...nothing, characters: 200 }, true],
-      ['too few characters', { ...nothing, characters: 201 }, false],
+      ['bytes', { ...nothing, bytes: 200 }, true],
+      ['too few bytes', { ...nothing, bytes: 201 }, false],
       ['age', { ...nothing, born: 2_000 }, true],
       ['too young', { ...nothing, born: 1_999 }, false],
     ])('due by %s', async (_what, due, expected) => {
       await put(2, [1, 2])
-      expect((await look(due)).due).toEqual(expected ? [{ ...where, base: 0, rows: 3, characters: 200, born: 2_000 }] : [])
+      expect((await look(due)).due).toEqual(expected ? [{ ...where, base: 0, rows: 3, bytes: 200, born: 2_000 }] : [])
     })
 
     test('a seal takes all rows up to the fence, and what comes then begins there', async () => {
@@ -77,6 +79,13 @@ export const sealsContract = (name: string, open: () => Promise<SealsUnderTest>)
       expect(await look()).toMatchObject({ sealed: [copy], due: [{ base: 2, rows: 4, born: 3_000 }] })
     })
 
+    test('what a memtable has is counted as it lies on disk: bytes, whatever the script', async () => {
+      await put(2, [1, 2], { body: 'é'.repeat(100) })
+      expect((await look()).due).toMatchObject([{ bytes: 400 }])
+      await under.seals.seal(0, where, 5, 150)
+      expect((await look()).due).toMatchObject([{ rows: 2, bytes: 200 }])
+    })
+
     test('a large memtable is sealed in pieces that lie end to end', async () => {
       await put(10, [1, 2, 3, 4])
       expect(await under.seals.seal(0, where, 5, 150)).toMatchObject({ from: 0, to: 2, rows: 3 })
@@ -92,16 +101,16 @@ export const sealsContract = (name: string, open: () => Promise<SealsUnderTest>)
       await put(2, [1])
       await put(4, [1], { site: 'b.example' })
       await put(5, [])
-      expect((await look()).low).toEqual({ next: 0, src: -1 })
+      expect(await under.seals.low(0)).toEqual({ next: 0, src: -1 })
       const copy = await under.seals.seal(0, where, 5, all)
-      expect((await look()).low).toEqual({ next: 0, src: -1 })
+      expect(await under.seals.low(0)).toEqual({ next: 0, src: -1 })
       await under.seals.dropSealed(0, copy!)
-      expect((await look()).low).toEqual({ next: 2, src: 20 })
+      expect(await under.seals.low(0)).toEqual({ next: 2, src: 20 })
       const other = await under.seals.seal(0, { site: 'b.example', day }, 5, all)
       await under.seals.dropSealed(0, other!)
-      expect((await look()).low).toEqual({ next: 5, src: 50 })
+      expect(await under.seals.low(0)).toEqual({ next: 5, src: 50 })
       await put(6, [1])
-      expect((await look()).low).toEqual({ next: 5, src: 50 })
+      expect(await under.seals.low(0)).toEqual({ next: 5, src: 50 })
     })
 
     test('what is dropped is gone, what came after it stays', async () => {

@@ -75,11 +75,7 @@ const lifeMutations: Record<string, () => Promise<Parts> | Parts> = {
       ...ports,
       seals: {
         ...ports.seals,
-        look: async (partition, due, limit) => {
-          const found = await ports.seals.look(partition, due, limit)
-          const fence = await ports.memtables.fence(partition)
-          return fence ? { ...found, low: { next: fence.next, src: fence.src } } : found
-        },
+        low: (partition) => ports.memtables.fence(partition),
       },
     }),
   }),

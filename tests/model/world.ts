@@ -81,7 +81,7 @@ const pipelinePorts = {
   log: ['append', 'read', 'ends', 'offsetAt', 'trim'],
   sessions: ['load', 'init', 'durable', 'commit', 'sweep'],
   memtables: ['fence', 'init', 'commit', 'trimLive'],
-  seals: ['bases', 'look', 'seal', 'readSealed', 'dropSealed', 'forgetBase'],
+  seals: ['bases', 'look', 'low', 'seal', 'readSealed', 'dropSealed', 'forgetBase'],
   segments: ['put', 'list', 'head', 'read', 'open', 'dropSuperseded'],
   progress: ['get', 'advance'],
   retention: ['sites', 'days', 'drop'],
@@ -187,7 +187,7 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
   // Days live fast: a few rows fill a memtable, a flushed copy goes at once in half of the worlds, and each looks for work after each commit.
   const limits: Partial<LifeLimits> = {
     flushRows: 1 + random.below(20),
-    flushCharacters: random.pick([1, 3_000, 1_000_000]),
+    flushBytes: random.pick([1, 3_000, 1_000_000]),
     flushAgeMs: random.pick([60_000, 30 * 60_000]),
     closeAfterMs: random.pick([0, 2 * 3_600_000]),
     closeAgainMs: random.pick([0, 60_000, 3_600_000]),

@@ -1,21 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chainOf, reachOf, readableChain, type Span } from '#shared/segment/chain.ts'
+import { chainOf, reachOf, readableChain, strandedIn } from '#shared/segment/chain.ts'
+import type { Interval } from '#shared/segment/encode.ts'
 
-const span = (from: number, to: number): Span => ({ from, to })
+const span = (from: number, to: number): Interval => ({ from, to })
 const spans = fc.array(
   fc.tuple(fc.nat(12), fc.integer({ min: 1, max: 6 })).map(([from, length]) => span(from, from + length)),
   { maxLength: 14 },
 )
 
 /** Every chain from 0 there is, by trying all. */
-const allChains = (list: readonly Span[], from = 0): Span[][] => [
+const allChains = (list: readonly Interval[], from = 0): Interval[][] => [
   [],
   ...list.filter((one) => one.from === from).flatMap((one) => allChains(list, one.to).map((rest) => [one, ...rest])),
 ]
 
 describe('a chain', () => {
-  test.each<[string, Span[], Span[]]>([
+  test.each<[string, Interval[], Interval[]]>([
     ['of nothing', [], []],
     ['does not begin beyond 0', [span(1, 2)], []],
     ['ends before a gap', [span(0, 2), span(3, 5)], [span(0, 2)]],
@@ -41,8 +42,15 @@ describe('a chain', () => {
   })
 })
 
+test.each<[string, Interval[], Interval | undefined]>([
+  ['behind a gap', [span(0, 2), span(6, 8), span(4, 6)], span(4, 6)],
+  ['that begin before the end of the chain', [span(0, 4), span(2, 9)], span(2, 9)],
+  ['of which more is to come', [span(0, 2), span(4, 10)], undefined],
+  ['none, where the chain has it all', [span(0, 4), span(2, 4), span(4, 9)], undefined],
+])('intervals that no chain leads to: %s', (_what, list, found) => expect(strandedIn(list, 9)).toEqual(found))
+
 describe('what a reading up to an offset takes', () => {
-  const chain = (cold: Span[], hot: Span[], before: number) => readableChain(cold, hot, before)
+  const chain = (cold: Interval[], hot: Interval[], before: number) => readableChain(cold, hot, before)
   const [a, b, closed] = [span(0, 4), span(4, 9), span(0, 9)]
 
   test('of the same interval the cold one, of the rest what is hot', () => {

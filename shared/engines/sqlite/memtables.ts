@@ -90,7 +90,7 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
 
   const putBlocks = (partition: number, was: RollupFence, now: RollupFence, blocks: readonly Block[], bases: readonly number[]): void => {
     for (const [i, b] of blocks.entries()) {
-      sql.grow.run(partition, b.site, b.day, bases[i]!, was.next, was.src, b.rows, b.body.length, now.logTime)
+      sql.grow.run(partition, b.site, b.day, bases[i]!, was.next, was.src, b.rows, Buffer.byteLength(b.body), now.logTime)
       sql.putBlock.run(partition, b.site, b.day, b.from, b.to, b.rows, b.body)
     }
   }

@@ -5,7 +5,7 @@ import { guarded, inSnapshot, inTransaction } from './database.ts'
 
 /**
  * seals on SQLite (state.db). A memtable is a row about the blocks from its base on, a sealed copy one about the blocks of its interval: a
- * seal moves no block. A memtable without rows is the base that its last seal has left.
+ * seal moves no block. A memtable without rows is the base that its last seal has left. `characters` counts bytes.
  */
 export const sealTables = `
   CREATE TABLE memtable (part INTEGER, site TEXT, day INTEGER, base INTEGER NOT NULL, first INTEGER NOT NULL, firstSrc INTEGER NOT NULL,
@@ -18,14 +18,14 @@ export const sealTables = `
 
 const prepare = (db: DatabaseSync) => ({
   fence: db.prepare('SELECT next, src FROM rollup_fence WHERE part = ?'),
-  memtable: db.prepare('SELECT base, first, firstSrc, rows, characters FROM memtable WHERE part = ? AND site = ? AND day = ?'),
-  due: db.prepare(`SELECT site, day, base, rows, characters, born FROM memtable
+  memtable: db.prepare('SELECT base, first, firstSrc, rows, characters AS bytes FROM memtable WHERE part = ? AND site = ? AND day = ?'),
+  due: db.prepare(`SELECT site, day, base, rows, characters AS bytes, born FROM memtable
     WHERE part = ? AND rows > 0 AND (rows >= ? OR characters >= ? OR born <= ?) ORDER BY born LIMIT ?`),
   sealed: db.prepare('SELECT site, day, "from", "to", rows, at FROM sealed WHERE part = ? ORDER BY "from"'),
   low: db.prepare(`SELECT first AS next, firstSrc AS src FROM memtable WHERE part = ?1 AND rows > 0
     UNION ALL SELECT first, firstSrc FROM sealed WHERE part = ?1 ORDER BY 1 LIMIT 1`),
   /** Sizes alone: a body's length in bytes stands before it. */
-  blocks: db.prepare(`SELECT "to", rows, octet_length(body) AS characters FROM block
+  blocks: db.prepare(`SELECT "to", rows, octet_length(body) AS bytes FROM block
     WHERE part = ? AND site = ? AND day = ? AND "from" >= ? ORDER BY "from"`),
   putSealed: db.prepare('INSERT INTO sealed (part, site, day, "from", "to", first, firstSrc, rows, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
   moveBase: db.prepare('UPDATE memtable SET base = ?, rows = ?, characters = ? WHERE part = ? AND site = ? AND day = ?'),
@@ -38,20 +38,20 @@ const prepare = (db: DatabaseSync) => ({
     AND NOT EXISTS (SELECT 1 FROM sealed WHERE part = ?1 AND site = ?2 AND day = ?3)`),
 })
 
-type Held = { base: number; first: number; firstSrc: number; rows: number; characters: number }
-type Taken = { to: number; rows: number; characters: number }
+type Held = { base: number; first: number; firstSrc: number; rows: number; bytes: number }
+type Taken = { to: number; rows: number; bytes: number }
 
 export const createSeals = (db: DatabaseSync): Seals => {
   const sql = prepare(db)
 
   /** What of a memtable goes into one copy. */
-  const takeBlocks = (partition: number, site: string, day: number, held: Held, next: number, characters: number): Taken => {
-    const taken: Taken = { to: held.base, rows: 0, characters: 0 }
+  const takeBlocks = (partition: number, site: string, day: number, held: Held, next: number, bytes: number): Taken => {
+    const taken: Taken = { to: held.base, rows: 0, bytes: 0 }
     for (const block of sql.blocks.iterate(partition, site, day, held.base) as Iterable<Taken>) {
-      if (taken.characters >= characters) return taken
+      if (taken.bytes >= bytes) return taken
       taken.to = block.to
       taken.rows += block.rows
-      taken.characters += block.characters
+      taken.bytes += block.bytes
     }
     return { ...taken, to: next }
   }
@@ -59,25 +59,32 @@ export const createSeals = (db: DatabaseSync): Seals => {
   return {
     bases: (partition, days) =>
       guarded(() => inSnapshot(db, () => days.map(({ site, day }) => (sql.memtable.get(partition, site, day) as Held | undefined)?.base))),
-    look: (partition, { rows, characters, born }, limit) =>
+    look: (partition, { rows, bytes, born }, limit) =>
       guarded(() =>
         inSnapshot(db, () => ({
           sealed: sql.sealed.all(partition) as SealedCopy[],
-          due: sql.due.all(partition, rows, characters, born, limit) as Memtable[],
-          low: fenceOrLower(sql.fence.get(partition) as Low | undefined, sql.low.get(partition) as Low | undefined),
+          due: sql.due.all(partition, rows, bytes, born, limit) as Memtable[],
         })),
       ),
-    seal: (partition, { site, day }, at, characters) =>
+    low: (partition) =>
+      guarded(() =>
+        inSnapshot(db, () => {
+          const fence = sql.fence.get(partition) as Low | undefined
+          const low = sql.low.get(partition) as Low | undefined
+          return fence && low && low.next < fence.next ? low : fence
+        }),
+      ),
+    seal: (partition, { site, day }, at, bytes) =>
       guarded(() =>
         inTransaction(db, () => {
           const held = sql.memtable.get(partition, site, day) as Held | undefined
           const fence = sql.fence.get(partition) as Low | undefined
           if (!held || held.rows === 0 || !fence || fence.next <= held.base) return undefined
-          const { to, ...taken } = takeBlocks(partition, site, day, held, fence.next, characters)
+          const { to, ...taken } = takeBlocks(partition, site, day, held, fence.next, bytes)
           sql.putSealed.run(partition, site, day, held.base, to, held.first, held.firstSrc, taken.rows, at)
           const isAll = to === fence.next
-          const left = isAll ? { rows: 0, characters: 0 } : { rows: held.rows - taken.rows, characters: held.characters - taken.characters }
-          sql.moveBase.run(to, left.rows, Math.max(0, left.characters), partition, site, day)
+          const left = isAll ? { rows: 0, bytes: 0 } : { rows: held.rows - taken.rows, bytes: held.bytes - taken.bytes }
+          sql.moveBase.run(to, left.rows, Math.max(0, left.bytes), partition, site, day)
           return { site, day, from: held.base, to, rows: taken.rows, at }
         }),
       ),
@@ -102,6 +109,3 @@ export const createSeals = (db: DatabaseSync): Seals => {
       }),
   }
 }
-
-const fenceOrLower = (fence: Low | undefined, low: Low | undefined): Low | undefined =>
-  fence && low && low.next < fence.next ? low : fence
