@@ -43,8 +43,10 @@ export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onErr
       await flushDue(partition, logTime, box())
       await report(partition)
       await closeDue(partition, logTime, box(limits.closeBoxMs))
-      await expireDue(partition, logTime, box())
-      await segments.dropSuperseded(partition, logTime - limits.keepMs, limits.atOnce)
+      // What goes for good goes by the clock where the log is ahead of it: one wrong time must not make years of rows old.
+      const surely = Math.min(logTime, clock.now())
+      await expireDue(partition, surely, box())
+      await segments.dropSuperseded(partition, surely - limits.keepMs, limits.atOnce)
       await trimEvents(partition)
     },
     /** After a commit: a busy day must not wait for a tick. Whatever fails here, the commit is done and its answer is that. */

@@ -5,6 +5,7 @@ import type { Interval } from './encode.ts'
  * possible. Intervals overlap where a day was closed, where two have flushed the same, and where the state was set back and sealed anew at
  * another offset; each holds all rows of its offsets, so every chain holds each row once.
  */
+
 /** The chain, in order; of several as good the one whose intervals stand first. Empty when nothing begins at 0. */
 export const chainOf = <S extends Interval>(spans: readonly S[]): S[] => {
   // By `from`: when an interval comes, every way to its beginning is known.

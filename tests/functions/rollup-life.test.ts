@@ -306,6 +306,22 @@ describe('a clock that goes back', () => {
     await ask()
     expect(await segments()).toContainEqual([0, 2, 1, 2, 2])
   })
+
+  test('does not let a time that was wrong make rows old', async () => {
+    const ask = aStage()
+    await ask()
+    await put(1)
+    await ask()
+    await later(hour, ask)
+    await later(15 * hour, ask)
+    await stores.log.append('events', 0, [JSON.stringify(anEvent({ at: offset++, src: 1, lt: clock.now() + 4_000 * day, x: [] }))])
+    await ask()
+    await later(hour, ask)
+    expect(await segments()).toEqual([
+      [0, 1, 1, 1, 1],
+      [0, 1, 0, 1, 1],
+    ])
+  })
 })
 
 describe('what is kept', () => {
