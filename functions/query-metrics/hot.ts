@@ -2,7 +2,7 @@ import type { Cache } from '#shared/query/columns/cache.ts'
 import { storedTable } from '#shared/query/columns/stored.ts'
 import type { Table } from '#shared/query/columns/table.ts'
 import { decodeRows } from '#shared/rollup/block.ts'
-import type { Span } from '#shared/segment/chain.ts'
+import type { Interval } from '#shared/segment/encode.ts'
 import { encodeSegment } from '#shared/segment/encode.ts'
 import { mergeRows } from '#shared/segment/merge.ts'
 import type { Row } from '#shared/segment/row.ts'
@@ -35,7 +35,7 @@ export const createHot = (cache: Cache) => {
     chunks.reduce((sum, { rows, table }) => sum + (rows.length > 0 ? rows.length : table.rows / 20) * rowBytes, 0)
 
   /** The tables of the hot rows of a day, in the order of their offsets. */
-  return async (reading: Reading, partition: number, day: number, spans: readonly Span[], pause: Pause): Promise<Table[]> => {
+  return async (reading: Reading, partition: number, day: number, spans: readonly Interval[], pause: Pause): Promise<Table[]> => {
     const { name: state, before } = reading.state(partition)
     const name = `hot ${reading.site} ${day} ${partition} ${state}`
     const start = Math.min(...spans.map(({ from }) => from))

@@ -1,12 +1,13 @@
 import type { Segments } from '#shared/ports/segments.ts'
 import { createCache } from '#shared/query/columns/cache.ts'
 import { mergedTable } from '#shared/query/columns/merged.ts'
-import { type FetchChunks, storedTable } from '#shared/query/columns/stored.ts'
+import { storedTable } from '#shared/query/columns/stored.ts'
 import type { Table } from '#shared/query/columns/table.ts'
 import type { Range } from '#shared/query/dates.ts'
+import { fetchListed } from '#shared/segment/moved.ts'
 import { addDays, type Calendar } from '#shared/site/zone.ts'
 import { createHot } from './hot.ts'
-import { type DayParts, moved, type Pause, type Reading } from './reading.ts'
+import type { Pause, Reading } from './reading.ts'
 
 /** The rows of a reading as tables of the column engine, one for each day and partition. */
 
@@ -25,18 +26,11 @@ export const createTables = ({ segments }: { segments: Segments }, cacheBytes: n
   const cache = createCache(cacheBytes)
   const hot = createHot(cache)
 
-  const fetchOf =
-    (partition: number, entry: DayParts['cold'][number]['entry']): FetchChunks =>
-    async (chunks) => {
-      const found = await segments.read(partition, entry, chunks)
-      // A segment that was dropped meanwhile is no damage: the reading begins again without it.
-      if (found.includes(undefined) && !(await segments.head(partition, entry))) throw moved('was dropped')
-      return found
-    }
-
   const tableOf = async ({ reading, pause }: Known, partition: number, day: number): Promise<Table | undefined> => {
     const parts = await reading.parts(partition, day)
-    const tables = parts.cold.map(({ entry, head }) => storedTable({ name: entry.name, day }, head, fetchOf(partition, entry), cache))
+    const tables = parts.cold.map(({ entry, head }) =>
+      storedTable({ name: entry.name, day }, head, fetchListed(segments, partition, entry), cache),
+    )
     if (parts.hot.length > 0) tables.push(...(await hot(reading, partition, day, parts.hot, pause)))
     return tables.length > 1 ? mergedTable(tables, cache) : tables[0]
   }

@@ -11,7 +11,16 @@ export class Moved extends FootfallError {
 
 const dropped = () => new Moved('was dropped')
 
-/** The head of a listed segment and how its chunks are fetched; both throw `Moved` when it is listed no more. What else is missing is damage. */
+/** Fetches chunks of a listed segment; throws `Moved` when one is missing and it is listed no more. What else is missing is damage. */
+export const fetchListed =
+  (segments: Pick<Segments, 'head' | 'read'>, partition: number, entry: SegmentEntry): FetchChunks =>
+  async (names) => {
+    const chunks = await segments.read(partition, entry, names)
+    if (chunks.includes(undefined) && !(await segments.head(partition, entry))) throw dropped()
+    return chunks
+  }
+
+/** The head of a listed segment and how its chunks are fetched; throws `Moved` when it is listed no more. */
 export const openListed = async (
   segments: Pick<Segments, 'head' | 'read'>,
   partition: number,
@@ -19,10 +28,5 @@ export const openListed = async (
 ): Promise<{ head: Buffer; fetch: FetchChunks }> => {
   const head = await segments.head(partition, entry)
   if (!head) throw dropped()
-  const fetch: FetchChunks = async (names) => {
-    const chunks = await segments.read(partition, entry, names)
-    if (chunks.includes(undefined) && !(await segments.head(partition, entry))) throw dropped()
-    return chunks
-  }
-  return { head, fetch }
+  return { head, fetch: fetchListed(segments, partition, entry) }
 }
