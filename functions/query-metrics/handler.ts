@@ -7,7 +7,8 @@ import type { Memtables } from '#shared/ports/memtables.ts'
 import type { Retention } from '#shared/ports/retention.ts'
 import type { Segments } from '#shared/ports/segments.ts'
 import type { Secrets } from '#shared/ports/sites.ts'
-import { countTables } from '#shared/query/columns/engine.ts'
+import { type Cache, createCache } from '#shared/query/columns/cache.ts'
+import { countOnce } from '#shared/query/columns/results.ts'
 import { scanTables } from '#shared/query/columns/scan.ts'
 import type { Count } from '#shared/query/counting.ts'
 import type { Answered } from '#shared/query/explore/asked.ts'
@@ -49,6 +50,7 @@ type Shared = Ports & {
   turns: Turns
   rooms: ReturnType<typeof createRooms>
   tables: ReturnType<typeof createTables>
+  results: Cache
 }
 /** The site that a request turned out to be about: from then on its listed origins may read the reply, also where it is an error. */
 type Seen = { site: SiteConfig | undefined }
@@ -71,6 +73,7 @@ export const createHandler = (ports: Ports, { heapBytes = smallestHeap }: { heap
     turns: createTurns(ports.clock),
     rooms: createRooms(heapBytes / 2),
     tables: createTables(ports, Math.min(heapBytes / 4, mostCached)),
+    results: createCache(heapBytes / 16),
   }
   return async (request) => {
     const seen: Seen = { site: undefined }
@@ -175,7 +178,7 @@ const answerReply = async (ports: Shared, pause: Pause, site: SiteConfig, ask: A
     let from = Number.POSITIVE_INFINITY
     const count: Count = async (plan) => {
       from = Math.min(from, plan.range.from)
-      return await countTables(await tables(plan.range), plan)
+      return await countOnce(await tables(plan.range), plan, ports.results)
     }
     const scan: Scan = (range, columns) => {
       from = Math.min(from, range.from)

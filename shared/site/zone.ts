@@ -116,6 +116,8 @@ const rulesOf = (zones: readonly ZoneSpan[]): Rule[] => {
 }
 
 export type Calendar = {
+  /** Its zones, as text: calendars of one name are equal. */
+  name: string
   /** The day an instant lies in. */
   dayAt(t: number): DaySpan
   /** The span of a date. */
@@ -133,13 +135,13 @@ export const calendarOf = (zones: readonly ZoneSpan[]): Calendar => {
   let calendar = calendars.get(name)
   if (!calendar) {
     if (calendars.size >= calendarLimit) calendars.clear()
-    calendar = createCalendar(zones)
+    calendar = createCalendar(name, zones)
     calendars.set(name, calendar)
   }
   return calendar
 }
 
-const createCalendar = (zones: readonly ZoneSpan[]): Calendar => {
+const createCalendar = (name: string, zones: readonly ZoneSpan[]): Calendar => {
   const rules = rulesOf(zones)
   const spans = new Map<Day, DaySpan>()
   let latest: DaySpan = { day: 0, start: 0, end: 0 }
@@ -160,7 +162,7 @@ const createCalendar = (zones: readonly ZoneSpan[]): Calendar => {
     latest = found
     return found
   }
-  return { dayAt, span, zoneOf: (day) => ruleOf(rules, day).tz }
+  return { name, dayAt, span, zoneOf: (day) => ruleOf(rules, day).tz }
 }
 
 /**

@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest'
+import { createCache } from '#shared/query/columns/cache.ts'
+import { countTables } from '#shared/query/columns/engine.ts'
+import { countOnce } from '#shared/query/columns/results.ts'
+import type { CountPlan } from '#shared/query/counting.ts'
+import { parseFilters } from '#shared/query/filters.ts'
+import { needsOf } from '#shared/query/metrics.ts'
+import { endless } from '#shared/query/room.ts'
+import { decodeRows } from '#shared/rollup/block.ts'
+import type { Block } from '#shared/segment/row.ts'
 import type { Goal } from '#shared/site/config.ts'
+import { calendarOf } from '#shared/site/zone.ts'
 import { createRandom } from '../model/random.ts'
-import { type AHit, type AVisit, aSite, ask, visitorHash } from './world.ts'
+import { tableOfRows } from './tables.ts'
+import { type AHit, type AVisit, aSite, ask, blocksOf, visitorHash } from './world.ts'
 
 /** The column engine against the reference fold: `ask` asks both, of days in one, two and five intervals, and compares. */
 
@@ -138,5 +149,56 @@ describe('columns and reference answer the same', () => {
     const answer = await ask({ metrics: ['visitors', 'visits'] }, visits)
     expect(answer.results[0]!.metrics).toEqual([1, 2])
     expect(visitorHash('a')).toHaveLength(12)
+  })
+})
+
+describe('what was counted once', () => {
+  const visits: AVisit[] = [{ at: '2026-03-10T10:00:00Z', who: 'a', hits: [{ path: '/a' }, { after: 5, path: '/b' }] }]
+  const site = aSite()
+  const calendar = calendarOf(site.zones)
+  const plan = (fields: Partial<CountPlan> = {}): CountPlan => ({
+    ...{ dimensions: ['event:page'], filters: [], goals: [], updates: undefined, buckets: undefined, needs: needsOf(['visitors']) },
+    ...{ range: { from: Date.parse('2026-03-10T00:00:00Z'), to: Date.parse('2026-03-11T00:00:00Z') }, bots: false },
+    ...{ bounce: 'engaged', calendar, keep: undefined, room: endless, pause: () => undefined },
+    ...fields,
+  })
+  const tables = (list: readonly AVisit[], name: string) => {
+    const [[day, blocks]] = [...blocksOf(site, list)] as [[number, Block[]]]
+    return [tableOfRows(day, blocks.flatMap(decodeRows), name)]
+  }
+
+  it('is not counted again, and everything else is', async () => {
+    const results = createCache(1_000_000)
+    const first = await countOnce(tables(visits, 'one'), plan(), results)
+    expect(await countOnce(tables(visits, 'one'), plan(), results)).toBe(first)
+    const other = [...visits, { at: '2026-03-10T11:00:00Z', who: 'b', hits: [{ path: '/a' }] }]
+    const more = await countOnce(tables(other, 'two'), plan(), results)
+    expect(more.groups.find(({ key }) => key === '/a')!.visitors).toBe(2)
+    const only = (page: string) => parseFilters([['is', 'event:page', [page]]])
+    for (const fields of [
+      { filters: only('/a') },
+      { filters: only('/b') },
+      { filters: parseFilters([['matches', 'event:page', ['b$']]]) },
+      { filters: parseFilters([['matches', 'event:page', ['a$']]]) },
+      { bots: true },
+      { bounce: 'single-page' as const },
+      { needs: needsOf(['visits']) },
+      { dimensions: [] },
+      { calendar: calendarOf([{ tz: 'Asia/Tokyo', from: 0 }]) },
+      { range: { from: Date.parse('2026-03-10T09:00:00Z'), to: Date.parse('2026-03-10T10:00:01Z') } },
+    ]) {
+      const counted = await countOnce(tables(visits, 'one'), plan(fields), results)
+      expect(counted, JSON.stringify(fields)).toEqual(await countTables(tables(visits, 'one'), plan(fields)))
+      expect(counted).not.toBe(first)
+    }
+  })
+
+  it('goes when there is no room for more', async () => {
+    const results = createCache(1_500)
+    const first = await countOnce(tables(visits, 'one'), plan({ dimensions: [] }), results)
+    await countOnce(tables(visits, 'two'), plan({ dimensions: [] }), results)
+    const again = await countOnce(tables(visits, 'one'), plan({ dimensions: [] }), results)
+    expect(again).toEqual(first)
+    expect(again).not.toBe(first)
   })
 })

@@ -86,7 +86,7 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
       tally.counts[base + at.visits]!++
       tally.counts[base + at.events]! += events
       tally.counts[base + at.pageviews]! += valueAt(pv, row) ?? 0
-      if (hasVisitors) distinct.visitor(group, rows.visitors[row]!)
+      if (hasVisitors) distinct.visitor(group, distinct.placeOf(rows.visitors[row]!), rows.visitors[row]!)
       if (countStart !== undefined) {
         touched[0] = group
         touched.length = 1
@@ -115,7 +115,9 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
       tally.lastVisit[group] = serial
       tally.counts[group * countWidth + at.visits]!++
       touched.push(group)
-      if (hasVisitors) visitor = distinct.visitor(group, visitors[row]!)
+      if (!hasVisitors) return
+      if (visitor < 0) visitor = distinct.placeOf(visitors[row]!)
+      distinct.visitor(group, visitor, visitors[row]!)
     }
 
     const countHit = (group: number, hit: number): void => {
@@ -130,7 +132,7 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
     /** Counts a hit in the row of each goal that it meets. */
     const addToGoals = (row: number, hit: number): void => {
       const isUpdate = kinds[hit] === engagement
-      if (needs.visitors && !isUpdate) distinct.seen(visitors[row]!)
+      if (needs.visitors && !isUpdate && visitor < 0) visitor = distinct.placeOf(visitors[row]!)
       let tail = -1
       for (let i = 0; i < goals.length; i++) {
         const { scroll, id } = goals[i]!
@@ -151,6 +153,7 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
       if (passing.rows[row] === 0) continue
       serial++
       touched.length = 0
+      visitor = -1
       if (exitOf !== undefined) exit = exitOf(row)
       const end = firstHit[row + 1]!
       for (let hit = firstHit[row]!; hit < end; hit++) {

@@ -6,6 +6,11 @@ import { counts as at, countWidth, type Tally } from './tally.ts'
 /** Whether a visitor (by hash) is new in the days of a time bucket (-1 = of the whole range). */
 export type IsNew = (vis: number, bucket: number) => boolean
 
+/** Groups below it have a bit for each visitor; the first groups that come are the common ones, so most are counted so. */
+const bitGroups = 256
+const words = bitGroups / 32
+const firstVisitors = 1_024
+
 /**
  * Who was counted in which group, and which pages of whom: distinct visitors of a group, and of all, are counted when they are seen first.
  * What is kept is that of one unit; visitors of other units are others.
@@ -16,6 +21,7 @@ export const createDistinct = (tally: Tally, needs: Needs, isOneGroup: boolean, 
   const pages = createPlaces(room)
   const pagesInGroups = createPlaces(room)
   const paths = new Map<string, number>()
+  let bits = new Uint32Array(0)
   let all = 0
   let isNew: IsNew = () => false
 
@@ -24,25 +30,47 @@ export const createDistinct = (tally: Tally, needs: Needs, isOneGroup: boolean, 
     if (needs.firstDays && isNew(vis, tally.bucketOf[group]!)) tally.counts[group * countWidth + at.newVisitors]!++
   }
 
+  const growBits = (): void => {
+    const longer = new Uint32Array(Math.max(firstVisitors * words, 2 * bits.length))
+    room.take(4 * (longer.length - bits.length))
+    longer.set(bits)
+    bits = longer
+  }
+
+  /** Whether a visitor is seen in a group for the first time. */
+  const isFirst = (group: number, place: number): boolean => {
+    if (group >= bitGroups) {
+      const { size } = inGroups
+      return inGroups.placeOf(pairOf(place, group)) === size
+    }
+    const word = place * words + (group >>> 5)
+    if (word >= bits.length) growBits()
+    const bit = 1 << (group & 31)
+    if ((bits[word]! & bit) !== 0) return false
+    bits[word]! |= bit
+    return true
+  }
+
   const distinct = {
-    /** Counts a visitor in a group, if it was not; gives its place among the visitors. */
-    visitor(group: number, vis: number): number {
+    /** The place of a visitor among those of the unit; who is seen first is counted among all. */
+    placeOf(vis: number): number {
       const { size } = visitors
       const place = visitors.placeOf(vis)
       if (place === size) {
         all++
         // Where there is one group, whoever is seen first is new in it too.
-        if (isOneGroup) count(group, vis)
+        if (isOneGroup) count(0, vis)
       }
-      if (isOneGroup) return place
-      const known = inGroups.size
-      if (inGroups.placeOf(pairOf(place, group)) === known) count(group, vis)
       return place
     },
+    /** Counts a visitor, by its place, in a group, if it was not. */
+    visitor(group: number, place: number, vis: number): void {
+      if (!isOneGroup && isFirst(group, place)) count(group, vis)
+    },
     /** Counts a page of a visitor in a group, if it was not. */
-    page(group: number, visitor: number, path: number): void {
+    page(group: number, place: number, path: number): void {
       const { size } = pagesInGroups
-      if (pagesInGroups.placeOf(pairOf(pages.placeOf(pairOf(visitor, path)), group)) === size)
+      if (pagesInGroups.placeOf(pairOf(pages.placeOf(pairOf(place, path)), group)) === size)
         tally.counts[group * countWidth + at.pagePairs]!++
     },
     pathOf(path: string): number {
@@ -51,16 +79,13 @@ export const createDistinct = (tally: Tally, needs: Needs, isOneGroup: boolean, 
       paths.set(path, paths.size)
       return paths.size - 1
     },
-    /** A visitor whose hit matched, in whatever group. */
-    seen(vis: number): void {
-      const { size } = visitors
-      if (visitors.placeOf(vis) === size) all++
-    },
     /** Distinct visitors of all groups together. */
     all: () => all,
     /** Begins the next unit. */
     begin(isNewOne: IsNew): void {
       for (const places of [visitors, inGroups, pages, pagesInGroups]) places.clear()
+      room.give(4 * bits.length)
+      bits = new Uint32Array(0)
       isNew = isNewOne
     },
   }

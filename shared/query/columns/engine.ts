@@ -40,11 +40,11 @@ export const countTables = async (tables: readonly Table[], plan: CountPlan): Pr
     counter.distinct.begin(needs.firstDays ? await newOnes(tables, unit, plan, several.firstDays) : () => false)
     for (const table of tables) await countTable(table, unit, did, plan, asked, counter)
     for (const { group, visitors, pages } of groups) {
-      for (const vis of visitors) if (isIn(vis, unit)) counter.distinct.visitor(group, hashOf(vis))
+      for (const vis of visitors) if (isIn(vis, unit)) counter.distinct.visitor(group, counter.distinct.placeOf(hashOf(vis)), hashOf(vis))
       for (const [vis, path] of pages)
-        if (isIn(vis, unit)) counter.distinct.page(group, counter.distinct.visitor(group, hashOf(vis)), counter.distinct.pathOf(path))
+        if (isIn(vis, unit)) counter.distinct.page(group, counter.distinct.placeOf(hashOf(vis)), counter.distinct.pathOf(path))
     }
-    for (const vis of several.all) if (isIn(vis, unit)) counter.distinct.seen(hashOf(vis))
+    for (const vis of several.all) if (isIn(vis, unit)) counter.distinct.placeOf(hashOf(vis))
     for (const places of did) places.clear()
   }
   for (const { group, sums, revenue } of groups) {
@@ -186,14 +186,25 @@ const doneAmong = async (
   return found
 }
 
-const names = Object.keys(at) as (keyof typeof at)[]
-
 /** The groups of a tally. One of engagement updates alone is no row; without dimensions there is always one. */
 const sumsOf = (tally: Tally, revenue: ReadonlyMap<number, Map<string, MoneySum>>, isWhole: boolean): Sums[] => {
   const groups = Array.from({ length: tally.groups }, (_, group): Sums => {
-    const sums = Object.fromEntries(names.map((name) => [name, tally.counts[group * countWidth + at[name]]!]))
+    const count = (n: number): number => tally.counts[group * countWidth + n]!
     return {
-      ...(sums as Record<keyof typeof at, number>),
+      visits: count(at.visits),
+      pageviews: count(at.pageviews),
+      events: count(at.events),
+      started: count(at.started),
+      bounces: count(at.bounces),
+      engaged: count(at.engaged),
+      durationMs: count(at.durationMs),
+      foregroundMs: count(at.foregroundMs),
+      exits: count(at.exits),
+      scrollSum: count(at.scrollSum),
+      scrollPairs: count(at.scrollPairs),
+      visitors: count(at.visitors),
+      newVisitors: count(at.newVisitors),
+      pagePairs: count(at.pagePairs),
       key: tally.keys[group]!,
       values: tally.values[group]!,
       bucket: tally.bucketOf[group]!,

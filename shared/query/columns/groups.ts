@@ -2,7 +2,7 @@ import type { Calendar } from '../../site/zone.ts'
 import { type Buckets, isTimeDimension } from '../buckets.ts'
 import type { CountPlan } from '../counting.ts'
 import { goalDimension } from '../fold.ts'
-import { type Dimension, dimensionOf } from './dimension.ts'
+import { dimensionOf } from './dimension.ts'
 import { type Rows, type Table, timeColumn, valueAt } from './table.ts'
 import type { Tally, ValueIds } from './tally.ts'
 
@@ -33,6 +33,8 @@ export const groupReader = (rows: Rows, table: Table, plan: CountPlan, tally: Ta
     return () => whole
   }
   if (readers.length === 1) {
+    const [name] = plan.dimensions as [string]
+    if (!isTimeDimension(name) && name !== goalDimension) return valueReader(name, tally, rows, plan.calendar)
     const [read] = readers as [GroupOf]
     return (row, hit, goal) => tally.groupOfOne(read(row, hit, goal))
   }
@@ -42,8 +44,26 @@ export const groupReader = (rows: Rows, table: Table, plan: CountPlan, tally: Ta
   }
 }
 
+/** Where one dimension of values is all there is, a code has its group at once. */
+const valueReader = (name: string, tally: Tally, rows: Rows, calendar: Calendar): GroupOf => {
+  const { level, read } = dimensionOf(name)
+  const { codes, texts } = read(rows, calendar)
+  const groups = tally.ids[0]!.mapOf(texts)
+  const resolve = (code: number): number => {
+    const group = tally.groupOfOne(tally.ids[0]!.idOf(texts[code]!))
+    groups[code] = group + 1
+    return group
+  }
+  const groupAt = (i: number): number => {
+    const code = codes[i]!
+    const group = groups[code]!
+    return group > 0 ? group - 1 : resolve(code)
+  }
+  return level === 'visit' ? (row) => groupAt(row) : (_row, hit) => groupAt(hit)
+}
+
 const idReader = (name: string, ids: ValueIds, rows: Rows, calendar: Calendar): GroupOf => {
-  const dimension: Dimension = dimensionOf(name)
+  const dimension = dimensionOf(name)
   const { codes, texts } = dimension.read(rows, calendar)
   const map = ids.mapOf(texts)
   const resolve = (code: number): number => {
@@ -70,20 +90,21 @@ const bucketReader = (rows: Rows, table: Table, plan: CountPlan): GroupOf => {
   return (_row, hit) => at(valueAt(times, hit)!)
 }
 
-const minuteMs = 60_000
+/** Clocks change and hours begin at quarters of hours (only minutes do not). */
+const slotMs = 900_000
 const several = -1
 
-/** Time buckets of one day: nearly every minute of it lies in one. */
+/** Time buckets of one day: nearly every quarter of an hour lies in one. */
 const bucketsOfDay = ({ day }: Table, { buckets, calendar }: CountPlan): Buckets['at'] => {
   const { start, end } = calendar.span(day)
   const at = buckets!.at
-  const minutes = Int32Array.from({ length: Math.ceil((end - start) / minuteMs) }, (_, minute) => {
-    const from = start + minute * minuteMs
+  const slots = Int32Array.from({ length: Math.ceil((end - start) / slotMs) }, (_, slot) => {
+    const from = start + slot * slotMs
     const bucket = at(from)
-    return at(from + minuteMs - 1) === bucket ? bucket : several
+    return at(from + slotMs - 1) === bucket ? bucket : several
   })
   return (t) => {
-    const bucket = minutes[Math.floor((t - start) / minuteMs)] ?? several
+    const bucket = slots[Math.floor((t - start) / slotMs)] ?? several
     return bucket === several ? at(t) : bucket
   }
 }
