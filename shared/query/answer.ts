@@ -36,7 +36,7 @@ export type Answer = { results: AnswerRow[]; meta: Record<string, unknown>; quer
 
 type Period = { range: Range; buckets: Buckets | undefined }
 /** `asked`: who was asked for goals, for a row that another period has, too. */
-type Table = Period & { rows: Row[]; find(row: Row): Row | undefined; asked(row: Row): Pick<Beside, 'asked'> }
+type Table = Period & { counted: Counted; rows: Row[]; find(row: Row): Row | undefined; asked(row: Row): Pick<Beside, 'asked'> }
 
 /** The answer to a query (without freshness, which is the caller's). */
 export const answerQuery = async (asked: Asked): Promise<Answer> => {
@@ -77,8 +77,22 @@ const periodOf = (query: Query, range: Range, calendar: Calendar): Period => {
 const planOf = (asked: Asked, { range, buckets }: Period): CountPlan => {
   const { query, site, room = endless, pause } = asked
   const { dimensions, filters, goals, updates, metrics, include } = query
+  const mostVisits = include.exact ? Number.POSITIVE_INFINITY : queryLimits.countedVisits
   const rules = { calendar: calendarOf(site.zones), bots: include.bots, bounce: site.bounce }
-  return { dimensions, filters, goals, updates, needs: needsOf(metrics), buckets, range, ...rules, keep: undefined, room, pause }
+  return {
+    dimensions,
+    filters,
+    goals,
+    updates,
+    needs: needsOf(metrics),
+    buckets,
+    range,
+    ...rules,
+    keep: undefined,
+    mostVisits,
+    room,
+    pause,
+  }
 }
 
 const countAll = (asked: Asked, period: Period, keep: ReadonlySet<string> | undefined): Promise<Counted> =>
@@ -105,7 +119,7 @@ const knowsNew = ({ site }: Asked): boolean => site.identity !== 'cookieless'
 const tableOf = (asked: Asked, period: Period, counted: Counted, who: AskedCounts | undefined): Table => {
   const { metrics, dimensions } = asked.query
   const rows = rowsOf(counted, { metrics, dimensions, knowsNew: knowsNew(asked), asked: who })
-  return { ...period, rows, find: createFinder(rows), asked: (row) => askedBeside(who, row, dimensions) }
+  return { ...period, counted, rows, find: createFinder(rows), asked: (row) => askedBeside(who, row, dimensions) }
 }
 
 /**
@@ -181,9 +195,11 @@ const metaOf = (
 ): Record<string, unknown> => {
   const { include } = asked.query
   const warnings = warningsOf(asked, main, all, calendar)
+  const sampled = Math.min(main.counted.sampled, before?.counted.sampled ?? 1)
   return {
-    exact: true,
-    sampled: 1,
+    exact: sampled === 1,
+    sampled,
+    ...(sampled < 1 ? { relative_error: Math.max(main.counted.relativeError, before?.counted.relativeError ?? 0) } : {}),
     imports_included: false,
     ...(include.timeLabels ? { time_labels: main.buckets?.labels ?? [] } : {}),
     ...(include.totalRows ? { total_rows: all.length } : {}),

@@ -22,6 +22,8 @@ export type CountPlan = {
   calendar: Calendar
   /** Only groups with these keys are kept; all others are counted in the tail. Absent = keep all. */
   keep: ReadonlySet<string> | undefined
+  /** Visits that are counted one by one; of more a sample is taken. */
+  mostVisits: number
   room: Room
   /** Called now and then: lets others run when it is time to, throws when the time is up. */
   pause(): Promise<void> | undefined
@@ -34,8 +36,11 @@ export const filtersOf = ({ filters, goals, updates }: CountPlan): Filter[] => [
   ...(updates ? [updates] : []),
 ]
 
-/** What was counted, and the distinct visitors of all groups together. */
-export type Counted = { groups: Sums[]; allVisitors: number }
+/**
+ * What was counted, and the distinct visitors of all groups together. `sampled`: the share of all visitors that were looked at; below 1 the
+ * counts are estimates of all, and `relativeError` is how far a count of all that was looked at may be off (19 times of 20).
+ */
+export type Counted = { groups: Sums[]; allVisitors: number; sampled: number; relativeError: number }
 
 /** An engine: the reference fold (reference.ts), or the columns (columns/engine.ts). All give the same. */
 export type Count = (plan: CountPlan) => Promise<Counted>

@@ -12,7 +12,7 @@ import { type Room, sizes, textBytes } from './room.ts'
  * Its state is one group per row of the answer (and one tail per time bucket), its definitions are those of metrics.ts.
  */
 
-type FoldPlan = Omit<CountPlan, 'filters' | 'goals' | 'updates' | 'calendar' | 'pause'> & {
+type FoldPlan = Omit<CountPlan, 'filters' | 'goals' | 'updates' | 'calendar' | 'mostVisits' | 'pause'> & {
   columns: Columns
   test: Test
   /** Rows of `event:goal`, where it is a dimension. */

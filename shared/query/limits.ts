@@ -22,6 +22,8 @@ export const queryLimits = {
   groups: 100_000,
   /** Groups that may come to be while an answer is made; one with more is refused. */
   allGroups: 1_000_000,
+  /** Visits (of a day) that are counted one by one; of more, a share of all visitors is counted and the rest estimated. */
+  countedVisits: 30_000_000,
   /** Time buckets of one answer. */
   buckets: 10_000,
   rangeDays: 5_000,

@@ -76,5 +76,7 @@ const countedOf = ({ groups, tails, visitors: all, firstDays }: Folded, plan: Co
   return {
     groups: [...[...groups].map(([key, group]) => sumsOf(key, group)), ...tails.map((group) => sumsOf('', group))],
     allVisitors: all.size,
+    sampled: 1,
+    relativeError: 0,
   }
 }

@@ -31,6 +31,8 @@ type Include = {
   timeLabels: boolean
   totalRows: boolean
   bots: boolean
+  /** No sample, however long it takes. */
+  exact: boolean
   compare?: Comparison
   matchWeekday: boolean
   compareMissing: boolean
@@ -46,6 +48,7 @@ export const includeSchema = z.strictObject(
     time_labels: flag.optional(),
     total_rows: flag.optional(),
     bots: flag.optional(),
+    exact: flag.optional(),
     compare: z
       .union([z.enum(['previous_period', 'year_over_year']), pair], { error: 'expected "previous_period", "year_over_year" or [from, to]' })
       .nullish(),
@@ -185,6 +188,7 @@ const parseInclude = (include: z.infer<typeof includeSchema>): Include => ({
   timeLabels: include.time_labels ?? false,
   totalRows: include.total_rows ?? false,
   bots: include.bots ?? false,
+  exact: include.exact ?? false,
   ...(include.compare ? { compare: parseCompare(include.compare) } : {}),
   matchWeekday: include.compare_match_day_of_week ?? false,
   compareMissing: include.compare_missing ?? false,
@@ -217,6 +221,7 @@ export const queryJson = (
       time_labels: include.timeLabels,
       total_rows: include.totalRows,
       bots: include.bots,
+      ...(include.exact ? { exact: true } : {}),
       ...(compared
         ? {
             compare: typeof include.compare === 'string' ? include.compare : compared,

@@ -159,7 +159,7 @@ describe('what was counted once', () => {
   const plan = (fields: Partial<CountPlan> = {}): CountPlan => ({
     ...{ dimensions: ['event:page'], filters: [], goals: [], updates: undefined, buckets: undefined, needs: needsOf(['visitors']) },
     ...{ range: { from: Date.parse('2026-03-10T00:00:00Z'), to: Date.parse('2026-03-11T00:00:00Z') }, bots: false },
-    ...{ bounce: 'engaged', calendar, keep: undefined, room: endless, pause: () => undefined },
+    ...{ bounce: 'engaged', calendar, keep: undefined, mostVisits: Number.POSITIVE_INFINITY, room: endless, pause: () => undefined },
     ...fields,
   })
   const tables = (list: readonly AVisit[], name: string) => {
@@ -200,5 +200,46 @@ describe('what was counted once', () => {
     const again = await countOnce(tables(visits, 'one'), plan({ dimensions: [] }), results)
     expect(again).toEqual(first)
     expect(again).not.toBe(first)
+  })
+})
+
+describe('a sample', () => {
+  const visits = Array.from({ length: 4_000 }, (_, i): AVisit => {
+    const rev = i % 5 === 0 ? { rev: { a: '10000', c: 'EUR' } } : {}
+    return { at: '2026-03-10T10:00:00Z', who: `w${i % 1_500}`, src: ['mail', 'web', 'ads'][i % 3]!, hits: [{ path: '/', ...rev }] }
+  })
+  const site = aSite()
+  const calendar = calendarOf(site.zones)
+  const [[day, blocks]] = [...blocksOf(site, visits)] as [[number, Block[]]]
+  const table = tableOfRows(day, blocks.flatMap(decodeRows))
+  const ask = (mostVisits: number) =>
+    countTables([table], {
+      ...{ dimensions: ['visit:source'], filters: [], goals: [], updates: undefined, buckets: undefined, bots: false, bounce: 'engaged' },
+      ...{ range: calendar.span(day) && { from: calendar.span(day).start, to: calendar.span(day).end }, calendar, keep: undefined },
+      ...{ needs: needsOf(['visitors', 'total_revenue', 'bounce_rate']), room: endless, pause: () => undefined, mostVisits },
+    })
+
+  it.each([2, 4, 16])('of one visitor in %i is within what it says, and says so', async (one) => {
+    const [all, some] = [await ask(Number.POSITIVE_INFINITY), await ask(4_000 / one)]
+    expect([all.sampled, some.sampled]).toEqual([1, 1 / one])
+    expect(some.relativeError).toBeGreaterThan(0)
+    const off = Math.abs(some.allVisitors - all.allVisitors) / all.allVisitors
+    expect(off).toBeLessThan(2 * some.relativeError)
+    for (const { key, visits, visitors, started, revenue } of some.groups) {
+      const whole = all.groups.find((group) => group.key === key)!
+      const most = 3 * some.relativeError * Math.sqrt(all.groups.length)
+      for (const [a, b] of [
+        [visits, whole.visits],
+        [visitors, whole.visitors],
+        [started, whole.started],
+      ] as const)
+        expect(Math.abs(a - b) / b).toBeLessThan(most)
+      expect(revenue.get('EUR')!.amount).toBe(BigInt(revenue.get('EUR')!.hits) * 10_000n)
+    }
+    expect(await ask(4_000 / one)).toEqual(some)
+  })
+
+  it('is taken of nothing that can be counted', async () => {
+    expect((await ask(4_000)).sampled).toBe(1)
   })
 })

@@ -13,6 +13,7 @@ import type { IsNew } from './distinct.ts'
 import { createMasks, hitsOf, isOfVisits, type Masks } from './masks.ts'
 import type { Places } from './numbers.ts'
 import { commonColumns, type Done, didIn, inRange, isIn, leaveOut, newIn, severalOf } from './passes.ts'
+import { estimated } from './sample.ts'
 import { joinRows, sliceOf } from './slice.ts'
 import { type Table, timeColumn } from './table.ts'
 import { counts as at, countWidth, createTally, type Tally } from './tally.ts'
@@ -32,14 +33,14 @@ export const countTables = async (tables: readonly Table[], plan: CountPlan): Pr
   const timeAt = dimensions.findIndex(isTimeDimension)
   const tally = createTally({ dimensions, timeAt, buckets, keep, room, mostGroups: queryLimits.allGroups })
   const counter = createCounter(plan, tally)
-  const units = unitsFor(tables)
+  const { units, sampled } = unitsFor(tables, plan.mostVisits)
   const several = await foldSeveral(tables, units, asked.dones, plan, work)
-  const groups = several.groups(tally, timeAt)
+  const folded = several.groups(tally, timeAt)
   for (const unit of units) {
     const did = await didIn(tables, unit, asked.dones, plan, several.did)
     counter.distinct.begin(needs.firstDays ? await newOnes(tables, unit, plan, several.firstDays) : () => false)
     for (const table of tables) await countTable(table, unit, did, plan, asked, counter)
-    for (const { group, visitors, pages } of groups) {
+    for (const { group, visitors, pages } of folded) {
       for (const vis of visitors) if (isIn(vis, unit)) counter.distinct.visitor(group, counter.distinct.placeOf(hashOf(vis)), hashOf(vis))
       for (const [vis, path] of pages)
         if (isIn(vis, unit)) counter.distinct.page(group, counter.distinct.placeOf(hashOf(vis)), counter.distinct.pathOf(path))
@@ -47,12 +48,14 @@ export const countTables = async (tables: readonly Table[], plan: CountPlan): Pr
     for (const vis of several.all) if (isIn(vis, unit)) counter.distinct.placeOf(hashOf(vis))
     for (const places of did) places.clear()
   }
-  for (const { group, sums, revenue } of groups) {
+  for (const { group, sums, revenue } of folded) {
     for (const name of summed) tally.counts[group * countWidth + at[name]]! += sums[name]
     for (const [currency, sum] of revenue) counter.revenue.add(group, currency, sum)
   }
   if (dimensions.length === 0) tally.groupOf([])
-  return { groups: sumsOf(tally, counter.revenue.byGroup(), dimensions.length === 0), allVisitors: counter.distinct.all() }
+  const groups = sumsOf(tally, counter.revenue.byGroup(), dimensions.length === 0)
+  const counted = { groups, allVisitors: counter.distinct.all(), sampled, relativeError: 0 }
+  return sampled === 1 ? counted : estimated(counted)
 }
 
 /** The filters of a plan: those of visits alone are asked first, so that hits are read only where a visit passes. */
@@ -138,7 +141,8 @@ const newOnes = async (tables: readonly Table[], unit: Unit, plan: CountPlan, al
 
 /** Folds visits on several days. */
 const foldSeveral = async (tables: readonly Table[], units: readonly Unit[], dones: readonly Done[], plan: CountPlan, work: Work) => {
-  const visits = await severalOf(tables, plan)
+  const end = units.at(-1)!.to
+  const visits = (await severalOf(tables, plan)).filter(({ vis }) => hashOf(vis) < end)
   const done = createDonePass(plan.filters, planColumns(plan), plan.bots, work, plan.room)
   if (dones.length > 0) await addVisits(visits, done.add, plan)
   const visitors =

@@ -19,8 +19,20 @@ export const countOnce = async (tables: readonly Table[], plan: CountPlan, resul
 }
 
 const keyOf = (tables: readonly Table[], plan: CountPlan): string => {
-  const { dimensions, filters, goals, updates, buckets, range, needs, bots, bounce, calendar } = plan
-  const asked = { dimensions, filters, goals, updates, labels: buckets?.labels, range, needs, bots, bounce, calendar: calendar.name }
+  const { dimensions, filters, goals, updates, buckets, range, needs, bots, bounce, calendar, mostVisits } = plan
+  const asked = {
+    dimensions,
+    filters,
+    goals,
+    updates,
+    labels: buckets?.labels,
+    range,
+    needs,
+    bots,
+    bounce,
+    mostVisits: String(mostVisits),
+    calendar: calendar.name,
+  }
   return JSON.stringify([asked, tables.map(({ name }) => name)], plain)
 }
 

@@ -9,12 +9,22 @@ const unitRows = 1_000_000
 const mostUnits = 16
 const hashes = 2 ** 48
 
-export const unitsFor = (tables: readonly Table[]): Unit[] => {
-  const rows = tables.reduce((sum, table) => sum + table.rows, 0)
+/**
+ * The units of a question, and the share of all visitors that they hold: of more rows than `mostRows` the first half, quarter, … of the
+ * hashes. Hashes fall evenly, so that is a fair sample of visitors, the same one each time.
+ */
+export const unitsFor = (tables: readonly Table[], mostRows: number): { units: Unit[]; sampled: number } => {
+  const all = tables.reduce((sum, table) => sum + table.rows, 0)
+  let sampled = 1
+  while (all * sampled > mostRows && sampled > leastSample) sampled /= 2
   let units = 1
-  while (units < mostUnits && rows > units * unitRows) units *= 2
-  return Array.from({ length: units }, (_, unit) => ({ from: (unit * hashes) / units, to: ((unit + 1) * hashes) / units }))
+  while (units < mostUnits && all * sampled > units * unitRows) units *= 2
+  const size = (hashes * sampled) / units
+  return { sampled, units: Array.from({ length: units }, (_, unit) => ({ from: unit * size, to: (unit + 1) * size })) }
 }
+
+/** Less would be noise. */
+const leastSample = 2 ** -16
 
 /** Row groups of a table that have visitors of a unit. */
 export const groupsIn = (table: Table, unit: Unit): number[] =>

@@ -88,6 +88,7 @@ const queryOf = (request: WhyRequest, dimensions: string[], { site }: Asked): Qu
     imports: false,
     timeLabels: false,
     totalRows: false,
+    exact: true,
     bots: request.bots,
     compare: request.compare,
     matchWeekday: request.matchWeekday,
