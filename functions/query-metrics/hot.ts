@@ -18,11 +18,14 @@ const fullRows = 2_000
 
 /** Rows in the order of their coming, of blocks at offsets `[from, to)`. */
 type Chunk = { from: number; to: number; rows: Row[]; table: Table }
-/** What is known of a day: its chunks, of which the last one may grow, from where they begin and which block was the last. */
-type Known = { start: number; lastBlock: number; chunks: readonly Chunk[] }
+/** What is known of a day: its chunks, of which the last one may grow, the offset where they begin, and the last block they have. */
+type Known = { start: number; last: Interval; chunks: readonly Chunk[] }
 
 /** A row in memory, with its hits; compressed it takes a twentieth. */
 const rowBytes = 2_000
+
+const bytesOf = (chunks: readonly Chunk[]): number =>
+  chunks.reduce((sum, { rows, table }) => sum + (rows.length > 0 ? rows.length : table.rows / 20) * rowBytes, 0)
 
 export const createHot = (cache: Cache) => {
   const tableOf = (name: string, day: number, rows: readonly Row[]): Table => {
@@ -31,50 +34,58 @@ export const createHot = (cache: Cache) => {
     return storedTable({ name, day }, head, async (names) => names.map(({ column, group }) => data.get(`${column} ${group}`)), cache)
   }
 
-  const bytesOf = (chunks: readonly Chunk[]): number =>
-    chunks.reduce((sum, { rows, table }) => sum + (rows.length > 0 ? rows.length : table.rows / 20) * rowBytes, 0)
+  /** The chunks with another one behind them, or a longer last one. */
+  const grown = (chunks: readonly Chunk[], came: Omit<Chunk, 'table'>, name: string, day: number): Chunk[] => {
+    const last = chunks.at(-1)
+    const isOpen = last !== undefined && last.rows.length > 0
+    const rows = isOpen ? [...last.rows, ...came.rows] : came.rows
+    const from = isOpen ? last.from : came.from
+    const table = tableOf(`${name} ${from}-${came.to}`, day, rows)
+    return [...(isOpen ? chunks.slice(0, -1) : chunks), { from, to: came.to, rows: rows.length < fullRows ? rows : [], table }]
+  }
 
   /** The tables of the hot rows of a day, in the order of their offsets. */
   return async (reading: Reading, partition: number, day: number, spans: readonly Interval[], pause: Pause): Promise<Table[]> => {
     const { name: state, before } = reading.state(partition)
     const name = `hot ${reading.site} ${day} ${partition} ${state}`
     const start = Math.min(...spans.map(({ from }) => from))
+
+    /** Reads the blocks behind what is known; `undefined` when that is not what is stored now. */
+    const read = async (known: Known | undefined): Promise<Known | undefined> => {
+      let chunks: readonly Chunk[] = known?.chunks ?? []
+      let last = known?.last
+      let isKnown = known === undefined
+      let came: Omit<Chunk, 'table'> | undefined
+      for await (const blocks of reading.blocks(partition, day, spans, known ? known.last.from - 1 : -1)) {
+        for (const block of blocks) {
+          if (!isKnown) {
+            // A state that was set back may have been cut into other blocks since: the last one that is known must still be there.
+            if (block.from !== last!.from || block.to !== last!.to) return undefined
+            isKnown = true
+            continue
+          }
+          came ??= { from: block.from, to: block.to, rows: [] }
+          for (const row of decodeRows(block)) came.rows.push(row)
+          came.to = block.to
+          last = { from: block.from, to: block.to }
+          if (came.rows.length >= fullRows) {
+            chunks = grown(chunks, came, name, day)
+            came = undefined
+          }
+          await pause()
+        }
+      }
+      if (!isKnown) return undefined
+      if (came) chunks = grown(chunks, came, name, day)
+      return { start, last: last ?? { from: -1, to: -1 }, chunks }
+    }
+
     const held = cache.get<Known>(name)
     // What was made for a later reading, or from another beginning, has rows that this one has not.
-    const known = held && held.start === start && (held.chunks.at(-1)?.to ?? 0) <= before ? held : undefined
-    const chunks = known ? [...known.chunks] : []
-    let lastBlock = known?.lastBlock ?? -1
-
-    const add = (rows: readonly Row[], from: number, to: number): void => {
-      const last = chunks.at(-1)
-      const grows = last !== undefined && last.rows.length > 0
-      const all = grows ? [...last.rows, ...rows] : [...rows]
-      const chunk = { from: grows ? last.from : from, to }
-      if (grows) chunks.pop()
-      const table = tableOf(`${name} ${chunk.from}-${to}`, day, all)
-      chunks.push({ ...chunk, rows: all.length < fullRows ? all : [], table })
-    }
-
-    let came: Row[] = []
-    let from = -1
-    let to = -1
-    const flush = (): void => {
-      if (came.length > 0) add(came, from, to)
-      came = []
-    }
-    for await (const blocks of reading.blocks(partition, day, spans, lastBlock)) {
-      for (const block of blocks) {
-        if (came.length === 0) from = block.from
-        for (const row of decodeRows(block)) came.push(row)
-        to = block.to
-        lastBlock = block.from
-        if (came.length >= fullRows) flush()
-        await pause()
-      }
-    }
-    flush()
+    const known = held && held.start === start && held.last.to <= before ? held : undefined
+    const found = (await read(known)) ?? (await read(undefined))!
     // An older reading beside newer ones must not undo what those have made.
-    if (!held || held.start !== start || lastBlock >= held.lastBlock) cache.put(name, { start, lastBlock, chunks }, bytesOf(chunks))
-    return chunks.map(({ table }) => table)
+    if (!held || known !== undefined || held.start !== start) cache.put(name, found, bytesOf(found.chunks))
+    return found.chunks.map(({ table }) => table)
   }
 }

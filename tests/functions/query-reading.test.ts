@@ -53,7 +53,15 @@ const titles = async (room: Room) => {
   const range = { from: start, to: start + visits }
   const plan = {
     ...{ dimensions: ['event:title'], filters: [], goals: [], updates: undefined, buckets: undefined, range, bots: false },
-    ...{ needs: needsOf(['events']), bounce: 'engaged' as const, calendar, keep: undefined, mostVisits: Number.POSITIVE_INFINITY, room, pause: () => undefined },
+    ...{
+      needs: needsOf(['events']),
+      bounce: 'engaged' as const,
+      calendar,
+      keep: undefined,
+      mostVisits: Number.POSITIVE_INFINITY,
+      room,
+      pause: () => undefined,
+    },
   }
   return await countTables(await createTables(stores, 0)(known)(range), plan)
 }
