@@ -72,6 +72,12 @@ const seconds = async (work: () => Promise<unknown>): Promise<number> => {
 /** Bytes that a process has read from files so far. */
 const bytesRead = (pid: number): number => Number(/rchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
 
+/** The same question in other words: one that was asked before would be found, not counted. */
+const anew = (query: Record<string, unknown>, round: number) => ({
+  ...query,
+  filters: [...((query['filters'] as unknown[] | undefined) ?? []), ['is_not', 'visit:city', [`no city ${round}`]]],
+})
+
 const post = (footfall: Footfall, query: unknown) => footfall.ask('POST', '/api/v2/query', query)
 
 const same = (name: string, ours: { results: { dimensions: unknown[]; metrics: unknown[] }[] }, theirs: unknown[][]): void => {
@@ -110,21 +116,20 @@ export const benchQuery = async (): Promise<void> => {
       const theirs: number[] = []
       for (let round = 0; round < rounds; round++) {
         let answer: Parameters<typeof same>[1] = { results: [] }
+        const asked = anew(query, round)
         ours.push(
-          await seconds(
-            async () =>
-              (answer = await post(footfall, {
-                ...query,
-                pagination: { ...(query['pagination'] as object), offset: 0 },
-                include: { total_rows: round % 2 === 0 },
-              })),
-          ),
+          await seconds(async () => {
+            answer = await post(footfall, asked)
+          }),
         )
         let rows: unknown[][] = []
-        theirs.push(await seconds(async () => (rows = clickhouse.ask(sql))))
+        theirs.push(
+          await seconds(async () => {
+            rows = clickhouse.ask(sql)
+          }),
+        )
         same(name, answer, rows)
       }
-      print({ name: `query-${name}`, value: median(ours) * 1000, unit: 'ms' })
       print({
         name: figure,
         value: median(ours) * 1000,
@@ -132,6 +137,7 @@ export const benchQuery = async (): Promise<void> => {
         against: `${(median(theirs) * 1000).toFixed(0)} ms`,
         ratio: median(ours) / median(theirs),
       })
+      print({ name: `query-${name}-again`, value: (await seconds(() => post(footfall, query))) * 1000, unit: 'ms' })
     }
     await Promise.all(dashboard.map((query) => post(footfall, query)))
     const page: number[] = []

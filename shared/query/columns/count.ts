@@ -4,7 +4,7 @@ import { goalDimension } from '../fold.ts'
 import { isBounce, isEngaged } from '../metrics.ts'
 import { dimensionOf } from './dimension.ts'
 import { createDistinct } from './distinct.ts'
-import { bucketOfDay, groupReader } from './groups.ts'
+import { bucketOfDay, type GroupOf, groupReader } from './groups.ts'
 import { pairOf, pairUnit } from './numbers.ts'
 import { createRevenue, revenueColumns } from './revenue.ts'
 import { type Rows, type Table, textAt, timeColumn, valueAt } from './table.ts'
@@ -95,12 +95,46 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
     }
   }
 
+  /** As the loop of `addHits`, where nothing is asked for but visits, visitors and hits, as most questions do: a fifth quicker. */
+  const addPlainHits = (rows: Rows, kinds: Uint8Array, groupOf: GroupOf, { rows: rowMask, hits: hitMask }: Passing): void => {
+    const { firstHit, visitors } = rows
+    const countStart = needs.started ? startReader(rows) : undefined
+    let { counts, lastVisit } = tally
+    for (let row = 0; row < rows.rows; row++) {
+      if (rowMask[row] === 0) continue
+      serial++
+      touched.length = 0
+      let visitor = -1
+      const end = firstHit[row + 1]!
+      for (let hit = firstHit[row]!; hit < end; hit++) {
+        if (hitMask !== undefined && hitMask[hit] === 0) continue
+        const kind = kinds[hit]!
+        if (kind === engagement) continue
+        const group = groupOf(row, hit, -1)
+        // A new group may have made the tally grow.
+        if (counts !== tally.counts) ({ counts, lastVisit } = tally)
+        const base = group * countWidth
+        counts[base + at.events]!++
+        if (kind === pageview) counts[base + at.pageviews]!++
+        if (lastVisit[group] === serial) continue
+        lastVisit[group] = serial
+        counts[base + at.visits]!++
+        if (countStart !== undefined) touched.push(group)
+        if (!hasVisitors) continue
+        if (visitor < 0) visitor = distinct.placeOf(visitors[row]!)
+        distinct.visitor(group, visitor, visitors[row]!)
+      }
+      if (touched.length > 0) countStart!(row)
+    }
+  }
+
   /** Adds visits hit by hit. */
   const addHits = (rows: Rows, table: Table, passing: Passing): void => {
     const { firstHit, visitors } = rows
     const { hits: hitMask, updates } = passing
     const groupOf = groupReader(rows, table, plan, tally)
     const kinds = kindsOf(rows)
+    if (!goalRows && !updates && !readsUpdates && !needs.revenue && !needs.exits) return addPlainHits(rows, kinds, groupOf, passing)
     const pageOf = readsUpdates ? pageReader(rows) : undefined
     const addRevenue = needs.revenue ? revenue.reader(rows) : undefined
     const exitOf = needs.exits ? exitReader(rows, kinds) : undefined
