@@ -20,8 +20,14 @@ export type Request = {
 export type Reply = {
   status: number
   headers?: Record<string, string>
-  body?: string | Buffer | AsyncIterable<string>
+  body?: string | Buffer | Stream
 }
+
+/**
+ * A body that is pulled piece by piece, so that nothing is made which its reader has not room for. One that throws has failed: its
+ * connection is cut, so that what came before does not look whole.
+ */
+export type Stream = AsyncIterable<string | Uint8Array>
 
 export type Handler = (request: Request) => Promise<Reply>
 

@@ -84,7 +84,7 @@ const folderSend =
     const reply = await replied(handle, request)
     let text = ''
     if (typeof reply.body === 'string' || Buffer.isBuffer(reply.body)) text = reply.body.toString()
-    else if (reply.body) for await (const part of reply.body) text += part
+    else if (reply.body) for await (const part of reply.body) text += typeof part === 'string' ? part : Buffer.from(part).toString()
     return { status: reply.status, headers: reply.headers ?? {}, text }
   }
 

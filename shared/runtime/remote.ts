@@ -8,6 +8,8 @@ import type { Handler, Reply, Request } from '../handler.ts'
  */
 type Port = Pick<Worker | MessagePort, 'postMessage' | 'on'>
 
+type Piece = string | Uint8Array
+
 type Call =
   | { kind: 'call'; id: number; name: string; request: Omit<Request, 'signal'> }
   | { kind: 'pull'; id: number }
@@ -21,33 +23,35 @@ type Answer =
       body: string | Uint8Array | undefined
       stream: boolean
     }
-  | { kind: 'piece'; id: number; piece: string | undefined }
+  | { kind: 'piece'; id: number; piece: Piece | undefined; failed: boolean }
 
 /** The near side: handlers by name that run behind `port`. When the thread has gone, `fail` ends all that waits. */
 export const connectRemote = (port: Port) => {
   let nextId = 1
   const calls = new Map<number, (answer: Extract<Answer, { kind: 'reply' }>) => void>()
-  const pulls = new Map<number, (piece: string | undefined) => void>()
+  const pulls = new Map<number, { resolve(piece: Piece | undefined): void; reject(error: FootfallError): void }>()
   let gone = false
 
   port.on('message', (answer: Answer) => {
     if (answer.kind === 'piece') {
-      pulls.get(answer.id)?.(answer.piece)
+      const pull = pulls.get(answer.id)
       pulls.delete(answer.id)
+      if (answer.failed) pull?.reject(new FootfallError('store-unavailable', { detail: 'A stream could not be read to its end.' }))
+      else pull?.resolve(answer.piece)
     } else if (answer.kind === 'reply') {
       calls.get(answer.id)?.(answer)
       calls.delete(answer.id)
     }
   })
 
-  const pull = (id: number): Promise<string | undefined> =>
-    new Promise((resolve) => {
-      if (gone) return resolve(undefined)
-      pulls.set(id, resolve)
+  const pull = (id: number): Promise<Piece | undefined> =>
+    new Promise((resolve, reject) => {
+      if (gone) return reject(new FootfallError('stopping'))
+      pulls.set(id, { resolve, reject })
       port.postMessage({ kind: 'pull', id } satisfies Call)
     })
 
-  async function* stream(id: number): AsyncGenerator<string> {
+  async function* stream(id: number): AsyncGenerator<Piece> {
     try {
       for (let piece = await pull(id); piece !== undefined; piece = await pull(id)) yield piece
     } finally {
@@ -75,7 +79,7 @@ export const connectRemote = (port: Port) => {
     gone = true
     const { status, headers, body } = replyOf(new FootfallError('stopping'))
     for (const [id, answer] of calls) answer({ kind: 'reply', id, status, headers, body, stream: false })
-    for (const piece of pulls.values()) piece(undefined)
+    for (const { reject } of pulls.values()) reject(new FootfallError('stopping'))
     calls.clear()
     pulls.clear()
   }
@@ -88,12 +92,16 @@ export const answerRemote = (
   handlers: ReadonlyMap<string, Handler>,
   onError: (error: unknown, request: Request) => void,
 ): void => {
-  const streams = new Map<number, AsyncIterator<string>>()
+  const streams = new Map<number, { source: AsyncIterator<Piece>; request: Request }>()
   const aborts = new Map<number, AbortController>()
 
-  const reply = (id: number, { status, headers, body }: Reply) => {
+  const tell = (error: unknown, request: Request) => {
+    if (!(error instanceof FootfallError) || error.cause !== undefined || error.status === 500) onError(error, request)
+  }
+
+  const reply = (id: number, request: Request, { status, headers, body }: Reply) => {
     const isStream = typeof body === 'object' && !Buffer.isBuffer(body)
-    if (isStream) streams.set(id, body[Symbol.asyncIterator]())
+    if (isStream) streams.set(id, { source: body[Symbol.asyncIterator](), request })
     if (!aborts.has(id)) end(id) // the client went before the reply was made
     if (!isStream) aborts.delete(id)
     port.postMessage({ kind: 'reply', id, status, headers, body: isStream ? undefined : body, stream: isStream } satisfies Answer)
@@ -104,23 +112,26 @@ export const answerRemote = (
     aborts.set(id, abort)
     const whole: Request = { ...request, body: Buffer.from(request.body), signal: abort.signal }
     try {
-      reply(id, await handlers.get(name)!(whole))
+      reply(id, whole, await handlers.get(name)!(whole))
     } catch (error) {
-      if (!(error instanceof FootfallError) || error.cause !== undefined || error.status === 500) onError(error, whole)
-      reply(id, replyOf(error))
+      tell(error, whole)
+      reply(id, whole, replyOf(error))
     }
   }
 
   const pull = async (id: number) => {
-    let piece: string | undefined
+    const stream = streams.get(id)
+    let piece: Piece | undefined
+    let failed = false
     try {
-      const step = await streams.get(id)?.next()
+      const step = await stream?.source.next()
       piece = step?.done ? undefined : step?.value
-    } catch {
-      piece = undefined // a stream that fails ends; its source has said why where it failed
+    } catch (error) {
+      failed = true
+      if (stream) tell(error, stream.request)
     }
     if (piece === undefined) end(id)
-    port.postMessage({ kind: 'piece', id, piece } satisfies Answer)
+    port.postMessage({ kind: 'piece', id, piece, failed } satisfies Answer)
   }
 
   const end = (id: number) => {
@@ -128,7 +139,7 @@ export const answerRemote = (
     aborts.delete(id)
     void streams
       .get(id)
-      ?.return?.()
+      ?.source.return?.()
       .catch(() => undefined)
     streams.delete(id)
   }

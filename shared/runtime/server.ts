@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { FootfallError, replyOf } from '../errors.ts'
-import type { Handler, Reply, Request } from '../handler.ts'
+import type { Handler, Reply, Request, Stream } from '../handler.ts'
 
 /**
  * A handler over HTTP. Plain node:http with callbacks: wrapping requests costs more than everything else a hit needs (measured).
@@ -85,7 +85,7 @@ const splitUrl = (url: string): { path: string; query: string } => {
   return at === -1 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
 }
 
-const isStream = (body: Reply['body']): body is AsyncIterable<string> => typeof body === 'object' && !Buffer.isBuffer(body)
+const isStream = (body: Reply['body']): body is Stream => typeof body === 'object' && !Buffer.isBuffer(body)
 
 /** Resolves when the reader has taken what was written, or has gone; a reader that takes nothing is cut off. */
 const drained = (response: ServerResponse, stallMs: number): Promise<void> =>
@@ -102,7 +102,7 @@ const drained = (response: ServerResponse, stallMs: number): Promise<void> =>
   })
 
 /** Writes a stream piece by piece; a slow reader slows the source, one that has gone ends it. */
-const writeStream = async (body: AsyncIterable<string>, response: ServerResponse, stallMs: number): Promise<void> => {
+const writeStream = async (body: Stream, response: ServerResponse, stallMs: number): Promise<void> => {
   for await (const piece of body) {
     if (response.destroyed || response.writableEnded) return
     if (!response.write(piece)) await drained(response, stallMs)
@@ -115,6 +115,9 @@ const endStream = (response: ServerResponse): void => {
   const { socket } = response
   response.end(() => socket?.end())
 }
+
+/** What the log is told of; other errors of the catalogue tell the client enough. */
+const isSurprise = (error: unknown): boolean => !(error instanceof FootfallError) || error.cause !== undefined || error.status === 500
 
 /** Streams of events have no end of their own; any other that is ended early would look whole and not be it. */
 const isEndless = ({ headers }: Reply): boolean => headers?.['content-type']?.startsWith('text/event-stream') ?? false
@@ -178,15 +181,17 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
       reply = await handler(request)
     } catch (error) {
       reply = replyOf(error)
-      if (!(error instanceof FootfallError) || error.cause !== undefined || error.status === 500) onError(error, request)
+      if (isSurprise(error)) onError(error, request)
     }
     if (closing) response.setHeader('connection', 'close')
     try {
       if (isStream(reply.body) && isEndless(reply)) keep(response)
       await send(response, reply, stallMs)
     } catch (error) {
-      onError(error, request)
-      response.destroy()
+      // Readers of events come back by themselves; anybody else must see that what came is not the whole.
+      if (isEndless(reply)) endStream(response)
+      else response.destroy()
+      if (isSurprise(error)) onError(error, request)
     }
   }
 

@@ -133,15 +133,29 @@ describe('streams', () => {
     expect([source.ended, signal!.aborted]).toEqual([true, true])
   })
 
-  test('a source that fails ends the stream', async () => {
+  test('a source that fails fails the stream: it must not look whole', async () => {
     async function* broken() {
       yield 'a'
       throw new Error('broken')
     }
     const { handle } = connect(async () => ({ status: 200, body: broken() }))
     const pieces: string[] = []
-    for await (const piece of (await handle(aRequest())).body as AsyncIterable<string>) pieces.push(piece)
+    const read = async () => {
+      for await (const piece of (await handle(aRequest())).body as AsyncIterable<string>) pieces.push(piece)
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'store-unavailable' })
     expect(pieces).toEqual(['a'])
+    expect(errors).toMatchObject([{ message: 'broken' }])
+  })
+
+  test('pieces may be bytes', async () => {
+    async function* bytes() {
+      yield Buffer.from([0, 255])
+    }
+    const { handle } = connect(async () => ({ status: 200, body: bytes() }))
+    const pieces: number[][] = []
+    for await (const piece of (await handle(aRequest())).body as AsyncIterable<Uint8Array>) pieces.push([...piece])
+    expect(pieces).toEqual([[0, 255]])
   })
 
   test('a client that has gone in the meantime is told to the far side', async () => {
@@ -192,13 +206,13 @@ describe('a thread that has gone', () => {
     await expect(handle(aRequest())).rejects.toMatchObject({ code: 'stopping', status: 503 })
   })
 
-  test('ends open streams', async () => {
+  test('fails open streams', async () => {
     const body: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }
     const { handle, fail } = connect(async () => ({ status: 200, body }))
     const reader = ((await handle(aRequest())).body as AsyncIterable<string>)[Symbol.asyncIterator]()
-    const waiting = reader.next()
+    const waiting = expect(reader.next()).rejects.toMatchObject({ code: 'stopping' })
     await settle()
     fail()
-    expect(await waiting).toMatchObject({ done: true })
+    await waiting
   })
 })

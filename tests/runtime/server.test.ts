@@ -301,6 +301,20 @@ describe('streams', () => {
     expect([ended, signal!.aborted]).toEqual([true, true])
   })
 
+  test('one that fails is cut, so that what came does not look whole; of events it ends', async () => {
+    async function* broken() {
+      yield 'x'
+      throw new FootfallError('store-unavailable')
+    }
+    const { url } = await start(async ({ path }) => ({
+      status: 200,
+      headers: { 'content-type': path === '/live' ? 'text/event-stream' : 'text/csv' },
+      body: broken(),
+    }))
+    const read = async (path: string) => (await fetch(url + path)).text().catch(() => 'cut')
+    expect([await read('/export'), await read('/live')]).toEqual(['cut', 'x'])
+  })
+
   test('a slow reader slows the source', async () => {
     let made = 0
     async function* fast() {
