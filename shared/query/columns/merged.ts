@@ -82,6 +82,12 @@ export const mergedTable = (parts: readonly Table[], cache: Cache): Table => {
     return cache.put(key(column), { values, base, nullable: true }, values.byteLength)
   }
 
+  const identityOf = async (): Promise<(row: number) => Identity> => {
+    const { sources, rows } = await ordered()
+    const readers = await Promise.all(sources.map(({ part, group }) => parts[part]!.identityOf(group)))
+    return (row) => readers[rows.source[row]!]!(rows.index[row]!)
+  }
+
   return {
     name,
     day,
@@ -112,14 +118,15 @@ export const mergedTable = (parts: readonly Table[], cache: Cache): Table => {
         const own = part.groups.map((_, group) => part.bytesOf(group, columns))
         return own.reduce((all, bytes) => all + 2 * bytes, sum)
       }, 0),
-    async identities(_group, indices): Promise<Identity[]> {
-      const { sources, rows } = await ordered()
-      const found: Identity[] = []
-      for (const i of indices) {
-        const { part, group } = sources[rows.source[i]!]!
-        found.push(...(await parts[part]!.identities(group, [rows.index[i]!])))
-      }
-      return found
+    async identities(_group, indices) {
+      const of = await identityOf()
+      return indices.map(of)
+    },
+    identityOf,
+    async propsOf() {
+      const { sources, hits } = await ordered()
+      const readers = await Promise.all(sources.map(({ part, group }) => parts[part]!.propsOf(group)))
+      return (hit) => readers[hits.source[hit]!]!(hits.index[hit]!)
     },
   }
 }

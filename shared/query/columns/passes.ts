@@ -29,6 +29,9 @@ export const severalOf = async (tables: readonly Table[], plan: CountPlan): Prom
   return several.visits()
 }
 
+/** What a pass reads of a plan. */
+export type PassPlan = Pick<CountPlan, 'range' | 'calendar' | 'bots' | 'room' | 'pause'>
+
 /** Leaves out of a mask of rows the visits on several days, and flagged ones; false when none is left. */
 export const leaveOut = (rows: Rows, mask: Uint8Array, bots: boolean): boolean => {
   if (!bots) {
@@ -40,7 +43,7 @@ export const leaveOut = (rows: Rows, mask: Uint8Array, bots: boolean): boolean =
 }
 
 /** Leaves out of a mask of hits (`undefined` = all pass) those that lie beside the range. */
-export const inRange = (rows: Rows, table: Table, mask: Uint8Array | undefined, plan: CountPlan): Uint8Array | undefined => {
+export const inRange = (rows: Rows, table: Table, mask: Uint8Array | undefined, plan: PassPlan): Uint8Array | undefined => {
   if (isWhole(table, plan)) return mask
   const own = mask ?? new Uint8Array(rows.hits).fill(1)
   const { from, to } = plan.range
@@ -63,7 +66,7 @@ export const didIn = async (
   tables: readonly Table[],
   unit: Unit,
   filters: readonly Done[],
-  plan: CountPlan,
+  plan: PassPlan,
   also: readonly ReadonlySet<string>[],
 ): Promise<Places[]> => {
   const did: Places[] = []
@@ -95,7 +98,7 @@ export const isIn = (vis: string, { from, to }: Unit): boolean => {
   return hash >= from && hash < to
 }
 
-const noteDoers = (rows: Rows, table: Table, { of, updates }: Done, plan: CountPlan, did: Places): void => {
+const noteDoers = (rows: Rows, table: Table, { of, updates }: Done, plan: PassPlan, did: Places): void => {
   const rowMask = new Uint8Array(rows.rows).fill(1)
   if (!leaveOut(rows, rowMask, plan.bots)) return
   const passing = inRange(rows, table, hitsOf(of, rows, []), plan)!

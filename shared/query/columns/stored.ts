@@ -1,3 +1,4 @@
+import type { Props } from '../../hit/record.ts'
 import { damaged } from '../../segment/damaged.ts'
 import { idText, ownNumbers, propRest, visitorColumn } from '../../segment/fields.ts'
 import { hashText } from '../../segment/groups.ts'
@@ -135,7 +136,7 @@ export const storedTable = (named: { name: string; day: number }, head: Buffer, 
     }
   }
 
-  const identities = async (group: number, indices: readonly number[]): Promise<Identity[]> => {
+  const identityOf = async (group: number): Promise<(row: number) => Identity> => {
     const { off, partition, source, nth, days, day, dayHash } = ownNumbers
     const found = await columnsOf(group, [visitorColumn, off, partition, source, nth, days, day, dayHash, idText.column])
     const number = (column: string) => found.get(column) as NumberColumn | undefined
@@ -143,7 +144,7 @@ export const storedTable = (named: { name: string; day: number }, head: Buffer, 
     const idTexts = ids?.kind === 'text' ? { codes: ids.codes, texts: await texts(idText.column) } : undefined
     const { values: visitors } = found.get(visitorColumn) as { values: Float64Array }
     const edges = edgesOf(number(days), reader.groups[group]!.rows, reader.groups[group]!.days)
-    return indices.map((i) => {
+    return (i) => {
       const at = valueAt(number(off), i) ?? 0
       const text = textAt(idTexts, i)
       const parts = () => [valueAt(number(partition), i)!, at - valueAt(number(source), i)!, valueAt(number(nth), i)!]
@@ -159,7 +160,27 @@ export const storedTable = (named: { name: string; day: number }, head: Buffer, 
         day: valueAt(number(day), first) ?? 0,
         vis: hashText(visitors[i]! + (valueAt(number(dayHash), first) ?? 0)),
       }
-    })
+    }
+  }
+
+  const propsOf = async (group: number): Promise<(hit: number) => [string, Props[string]][]> => {
+    const found = await columnsOf(group, [...reader.props.values(), propRest.column])
+    const textOf = async (column: string): Promise<TextColumn | undefined> => {
+      const values = found.get(column)
+      return values?.kind === 'text' ? { codes: values.codes, texts: await texts(column) } : undefined
+    }
+    const own: { key: string; values: TextColumn }[] = []
+    for (const [key, column] of reader.props) {
+      const values = await textOf(column)
+      if (values) own.push({ key, values })
+    }
+    const rest = await textOf(propRest.column)
+    return (hit) => {
+      const text = textAt(rest, hit)
+      const pairs: [string, Props[string]][] = text === '' ? [] : restOf(text)
+      for (const { key, values } of own) if (values.codes[hit] !== 0) pairs.push([key, untagged(textAt(values, hit))])
+      return pairs.sort(([a], [b]) => (a < b ? -1 : 1))
+    }
   }
 
   return {
@@ -172,7 +193,12 @@ export const storedTable = (named: { name: string; day: number }, head: Buffer, 
     },
     texts,
     load,
-    identities,
+    async identities(group, indices) {
+      const of = await identityOf(group)
+      return indices.map(of)
+    },
+    identityOf,
+    propsOf,
     bytesOf(group, columns) {
       const { rows, hits } = reader.groups[group]!
       const sources = new Set(columns.flatMap((column) => sourcesOf(reader, column)))

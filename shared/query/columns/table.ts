@@ -1,3 +1,4 @@
+import type { Props } from '../../hit/record.ts'
 import type { Numbers } from '../../segment/planes.ts'
 
 /**
@@ -42,6 +43,10 @@ export type Table = {
   bytesOf(group: number, columns: readonly string[]): number
   /** Of rows given by their index in the group. */
   identities(group: number, rows: readonly number[]): Promise<Identity[]>
+  /** The same one by one, for who asks about many rows some at a time. */
+  identityOf(group: number): Promise<(row: number) => Identity>
+  /** The properties of a hit of the group, by key; none where it has none. */
+  propsOf(group: number): Promise<(hit: number) => [string, Props[string]][]>
 }
 
 export const timeColumn = 'h.t'
