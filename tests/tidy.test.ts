@@ -64,7 +64,7 @@ test('there is something to look at', () => {
 
 describe('which way imports point', () => {
   test('pure folders know each other, errors, and of the rest only types; no driver, no engine, no I/O', () => {
-    const computing = ['node:crypto', 'node:url', 'node:zlib', 'zod', 're2js', 'isbot', 'my-ua-parser', 'mmdb-lib']
+    const computing = ['node:crypto', 'node:url', 'node:zlib', 'zod', 're2js', 'isbot', 'my-ua-parser', 'mmdb-lib', 'hyparquet-writer']
     const typed = ['shared/ports', 'shared/clock.ts', 'shared/handler.ts']
     expect(
       wrong(

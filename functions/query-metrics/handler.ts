@@ -12,6 +12,7 @@ import { countOnce } from '#shared/query/columns/results.ts'
 import { scanTables } from '#shared/query/columns/scan.ts'
 import type { Count } from '#shared/query/counting.ts'
 import type { Answered } from '#shared/query/explore/asked.ts'
+import { siteAsked } from '#shared/query/export/request.ts'
 import { type Freshness, isoTime } from '#shared/query/freshness.ts'
 import { balanced, createLedgerFold, ledgerRange } from '#shared/query/ledger.ts'
 import { queryLimits } from '#shared/query/limits.ts'
@@ -24,6 +25,7 @@ import { siteName } from '#shared/site/domain.ts'
 import type { KnownSites } from '#shared/site/known-sites.ts'
 import { partitionCount } from '#shared/site/shards.ts'
 import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
+import { createExports } from './export.ts'
 import { createLive } from './live.ts'
 import { preflight, withOrigin } from './origins.ts'
 import { type Ask, type Question, questions } from './questions.ts'
@@ -51,6 +53,7 @@ type Shared = Ports & {
   rooms: ReturnType<typeof createRooms>
   tables: ReturnType<typeof createTables>
   results: Cache
+  exports: ReturnType<typeof createExports>
 }
 /** The site that a request turned out to be about: from then on its listed origins may read the reply, also where it is an error. */
 type Seen = { site: SiteConfig | undefined }
@@ -62,12 +65,11 @@ const smallestHeap = 256 * 2 ** 20
 const mostCached = 256 * 2 ** 20
 
 const noStore = { 'cache-control': 'no-store' }
-const laterPaths = new Set(['/api/v2/export'])
 const livePath = '/api/live/'
 
 /** `heapBytes`: what the thread's heap may grow to. Questions share half of it. */
 export const createHandler = (ports: Ports, { heapBytes = smallestHeap }: { heapBytes?: number } = {}): Handler => {
-  const shared: Shared = {
+  const working = {
     ...ports,
     live: createLive(ports),
     turns: createTurns(ports.clock),
@@ -75,6 +77,7 @@ export const createHandler = (ports: Ports, { heapBytes = smallestHeap }: { heap
     tables: createTables(ports, Math.min(heapBytes / 4, mostCached)),
     results: createCache(heapBytes / 16),
   }
+  const shared: Shared = { ...working, exports: createExports(working, (site, calendar) => keptFrom(ports, site, calendar)) }
   return async (request) => {
     const seen: Seen = { site: undefined }
     const answer = (reply: Reply): Reply => (seen.site ? withOrigin(reply, request, seen.site) : reply)
@@ -96,6 +99,13 @@ const route = async (ports: Shared, request: Request, seen: Seen): Promise<Reply
     needMethod(request, 'POST')
     return await questionReply(ports, request, seen, question)
   }
+  if (path === '/api/v2/export') {
+    needMethod(request, 'GET')
+    const access = await accessOf(ports, request)
+    const asked = new URLSearchParams(request.query)
+    const site = await visibleSite(ports, access, siteAsked(asked), seen)
+    return await ports.exports(site, access.hash, asked, request.signal)
+  }
   if (path === '/api/ledger') {
     needMethod(request, 'GET')
     return await ledgerReply(ports, request, seen)
@@ -106,7 +116,7 @@ const route = async (ports: Shared, request: Request, seen: Seen): Promise<Reply
     const site = await visibleSite(ports, access, decode(path.slice(livePath.length)), seen)
     return await ports.live(site.site, access.hash, request.signal)
   }
-  throw new FootfallError(laterPaths.has(path) ? 'not-yet' : 'not-found')
+  throw new FootfallError('not-found')
 }
 
 const needMethod = (request: Request, method: string): void => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { answerQuery } from '#shared/query/answer.ts'
+import type { Table } from '#shared/query/columns/table.ts'
 import { resolveRange } from '#shared/query/dates.ts'
 import { hitReader, visitReader } from '#shared/query/dimensions.ts'
 import { type Column, columnNames, parseColumns, type Value } from '#shared/query/export/columns.ts'
@@ -226,5 +227,63 @@ describe('columns', () => {
     const own: AVisit[] = [{ at: '2026-03-10T10:00:00Z', hits: [{ n: 'signup', p: JSON.parse(JSON.stringify(p)), ti: 'a\ud800' }] }]
     const [row] = await exportOf(questionOf(own, {}, {}), { columns: 'props,title' }, 1)
     expect(row).toEqual({ props: '{"__proto__":"x","a":"1","b":true,"half\ufffd":"\ufffd","n":1}', title: 'a\ufffd' })
+  })
+})
+
+describe('memory', () => {
+  const days = 6
+  const visits = Array.from({ length: days }, (_, day): AVisit[] =>
+    Array.from({ length: 300 }, (_, n) => ({ at: `2026-03-0${day + 1}T10:00:00Z`, who: `p${n}`, hits: [{}, { after: 1, path: '/b' }] })),
+  ).flat()
+
+  /** Tables that say what was loaded of them, and a room that says how much was held at most. */
+  const watched = () => {
+    const question = questionOf(visits, {}, { oneEvent: true })
+    const { blocks, calendar, range, read } = question
+    const columns = parseColumns(undefined)
+    const loaded: number[] = []
+    const held = { now: 0, most: 0 }
+    const tables = read.map((day): Table => {
+      const table = tableOf(day, blocks.get(day)!, 2)
+      return {
+        ...table,
+        load(group, names) {
+          loaded.push(day)
+          return table.load(group, names)
+        },
+      }
+    })
+    const room = {
+      take(bytes: number) {
+        held.now += bytes
+        held.most = Math.max(held.most, held.now)
+      },
+      give(bytes: number) {
+        held.now -= bytes
+      },
+    }
+    const plan = { columns, filters: [], range, calendar, bots: false, updates: false, room, pause: () => undefined }
+    return { tables, plan, loaded, held }
+  }
+
+  it('holds one row group at most, and nothing when it is over', async () => {
+    const { tables, plan, held } = watched()
+    const rows = await prepareExport(tables, plan)
+    let count = 0
+    for await (const batch of rows(plan.pause)) count += batch.rows
+    const names = [...plan.columns.flatMap(({ columns, besides = [] }) => [...columns, ...besides]), 'h.n', 's.bot', 's.days']
+    const largest = Math.max(...tables.flatMap((table) => table.groups.map((_, group) => table.bytesOf(group, names))))
+    expect([count, held.now]).toEqual([days * 600, 0])
+    expect(held.most).toBeGreaterThan(largest / 2)
+    expect(held.most).toBeLessThan(largest * 1.5)
+  })
+
+  it('reads on only when more is pulled; a reader that stops gives all back', async () => {
+    const { tables, plan, loaded, held } = watched()
+    const rows = (await prepareExport(tables, plan))(plan.pause)
+    await rows.next()
+    expect([new Set(loaded).size, held.now > 0]).toEqual([1, true])
+    await rows.return()
+    expect([new Set(loaded).size, held.now]).toEqual([1, 0])
   })
 })
