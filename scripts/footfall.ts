@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { systemClock } from '#shared/clock.ts'
@@ -28,6 +29,9 @@ process.exitCode = await main(
     config: () => readConfig(process.env),
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
+    outBytes: async (bytes) => {
+      if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
+    },
     input: () => text(process.stdin),
     inputBytes: () => process.stdin,
     openFunctions: async (config) => (await import('#shared/runtime/embedded.ts')).openFunctions(config, systemClock),

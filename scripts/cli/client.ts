@@ -4,7 +4,7 @@ import { FootfallError, replyOf } from '#shared/errors.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { adminKeyPath } from '#shared/runtime/admin-key.ts'
 import { Failure, type World } from './command.ts'
-import { type Answer, ask, reasonOf } from './http.ts'
+import { type Answer, ask, type Opened, open, reasonOf } from './http.ts'
 
 /**
  * How commands reach Footfall: over HTTP where a server runs, else through the same functions over the data folder, opened here.
@@ -20,16 +20,22 @@ export type Client = {
   ask(method: string, path: string, body?: unknown): Promise<unknown>
   /** Sends bytes with the key and answers whatever comes back; rejects where nothing does. */
   send(method: string, path: string, bytes: Sent): Promise<Answer>
+  /** What is read as it comes, of any length; throws a Failure with the server's sentence and cure where there is none. */
+  download(path: string): Promise<AsyncIterable<Uint8Array>>
   close(): Promise<void>
 }
 
 /** A body, as text or bytes, and headers about it. */
 export type Sent = { body?: string | Buffer; headers?: Record<string, string> }
 
+/** Opens a download with a key. */
+type Open = (path: string, key: string) => Promise<Opened>
 /** Sends one request, with that key or none. */
 type Send = (method: string, path: string, sent: Sent, key: string | undefined) => Promise<Answer>
 
 const timeoutMs = 60_000
+/** A server that looks through all days of a site for the few rows that are asked for says nothing meanwhile. */
+const idleMs = 600_000
 /** Copying a folder, or checking and opening one, takes as long as it has bytes: minutes for gigabytes. */
 const longMs = 3_600_000
 export const timeoutOf = (method: string, path: string): number =>
@@ -59,6 +65,11 @@ const httpSend =
       limitBytes,
     })
 
+const httpOpen =
+  (base: URL): Open =>
+  (path, key) =>
+    open({ method: 'GET', url: urlOf(base, path), headers: headersOf({}, key), idleMs })
+
 /** The reply as the server would give it: it turns what is thrown into one. */
 const replied = async (handle: Handler, request: Request): Promise<Reply> => {
   try {
@@ -69,23 +80,41 @@ const replied = async (handle: Handler, request: Request): Promise<Reply> => {
   }
 }
 
+const requestOf = (method: string, target: string, sent: Sent, key: string | undefined): Request => {
+  const [path = '', query = ''] = target.split('?')
+  return {
+    method,
+    path,
+    query,
+    headers: { host: 'localhost', ...headersOf(sent, key) },
+    body: Buffer.isBuffer(sent.body) ? sent.body : Buffer.from(sent.body ?? ''),
+    address: '127.0.0.1',
+  }
+}
+
+async function* bytesOf(body: Reply['body']): AsyncGenerator<Uint8Array> {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) yield Buffer.from(body)
+  else if (body) for await (const piece of body) yield Buffer.from(piece as Uint8Array)
+}
+
+const textOf = async (body: AsyncIterable<Uint8Array>): Promise<string> => {
+  const pieces: Uint8Array[] = []
+  for await (const piece of body) pieces.push(piece)
+  return Buffer.concat(pieces).toString()
+}
+
 const folderSend =
   (handle: Handler): Send =>
   async (method, target, sent, key) => {
-    const [path = '', query = ''] = target.split('?')
-    const request = {
-      method,
-      path,
-      query,
-      headers: { host: 'localhost', ...headersOf(sent, key) },
-      body: Buffer.isBuffer(sent.body) ? sent.body : Buffer.from(sent.body ?? ''),
-      address: '127.0.0.1',
-    }
-    const reply = await replied(handle, request)
-    let text = ''
-    if (typeof reply.body === 'string' || Buffer.isBuffer(reply.body)) text = reply.body.toString()
-    else if (reply.body) for await (const part of reply.body) text += typeof part === 'string' ? part : Buffer.from(part).toString()
-    return { status: reply.status, headers: reply.headers ?? {}, text }
+    const { status, headers = {}, body } = await replied(handle, requestOf(method, target, sent, key))
+    return { status, headers, text: await textOf(bytesOf(body)) }
+  }
+
+const folderOpen =
+  (handle: Handler): Open =>
+  async (path, key) => {
+    const { status, headers = {}, body } = await replied(handle, requestOf('GET', path, {}, key))
+    return { status, headers, body: bytesOf(body) }
   }
 
 const parsed = (text: string): unknown => {
@@ -127,11 +156,22 @@ export const readReply = (where: string, answer: Answer): unknown => {
   throw new Failure(error.error, error.hint, { code: error.code })
 }
 
-const clientOf = (where: string, base: URL | undefined, send: Send, key: string, close: () => Promise<void>): Client => ({
+type Ways = { send: Send; open: Open }
+const httpWays = (base: URL): Ways => ({ send: httpSend(base), open: httpOpen(base) })
+const folderWays = (handle: Handler): Ways => ({ send: folderSend(handle), open: folderOpen(handle) })
+
+const clientOf = (where: string, base: URL | undefined, { send, open }: Ways, key: string, close: () => Promise<void>): Client => ({
   where,
   base,
   ask: async (method, path, body) => readReply(where, await send(method, path, jsonOf(body), key)),
   send: (method, path, sent) => send(method, path, sent, key),
+  download: async (path) => {
+    const { status, headers, body } = await open(path, key)
+    if (status === 200 && !headers['content-type']?.startsWith('text/html')) return body
+    // Throws in any case: it is no answer of ours, or one that refuses.
+    readReply(where, { status, headers, text: status === 200 ? '' : await textOf(body) })
+    throw notFootfall(where, { status, headers, text: '' })
+  },
   close,
 })
 
@@ -181,7 +221,7 @@ export const baseOf = (world: World): URL | undefined => {
 
 /** A client of the server at an address that has shown that it is Footfall. */
 export const clientAt = (base: URL, config: Config): Client =>
-  clientOf(base.href.replace(/\/$/, ''), base, httpSend(base), keyOf(config), async () => undefined)
+  clientOf(base.href.replace(/\/$/, ''), base, httpWays(base), keyOf(config), async () => undefined)
 
 const overHttp = async (base: URL, config: Config): Promise<Client> => {
   await checkFootfall(base)
@@ -192,7 +232,7 @@ const overFolder = async (world: World): Promise<Client> => {
   const config = world.config()
   try {
     const { handle, adminKey, close } = await world.openFunctions(config)
-    return clientOf(config.data, undefined, folderSend(handle), config.key ?? adminKey, close)
+    return clientOf(config.data, undefined, folderWays(handle), config.key ?? adminKey, close)
   } catch (error) {
     if (!(error instanceof FootfallError) || error.code !== 'folder-in-use') throw error
     const hint = 'A server on another port holds it: set FOOTFALL_PORT to its port.'

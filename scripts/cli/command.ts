@@ -42,6 +42,8 @@ export type World = {
   /** A line for whoever reads the answer (standard output), and one beside it (standard error). */
   out(line: string): void
   err(line: string): void
+  /** Bytes for whoever reads the answer; resolves when there is room for more. */
+  outBytes(bytes: Uint8Array): Promise<void>
   /** Standard input to its end. */
   input(): Promise<string>
   /** The same as it comes, for what may be larger than memory. */

@@ -42,6 +42,28 @@ export const ask = ({ method, url, headers = {}, body, timeoutMs, limitBytes }: 
     request.end(body)
   })
 
+/** An answer that is read as it comes. Its body throws when the connection ends before it does. */
+export type Opened = { status: number; headers: Readonly<Record<string, string | undefined>>; body: AsyncIterable<Uint8Array> }
+
+/** One HTTP request whose answer may be of any length. Rejects, or ends it, when nothing came for `idleMs`. */
+export const open = ({
+  method,
+  url,
+  headers = {},
+  idleMs,
+}: Omit<Sent, 'body' | 'timeoutMs' | 'limitBytes'> & { idleMs: number }): Promise<Opened> =>
+  new Promise((resolve, reject) => {
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+    const request = send(url, { method, headers, agent: false }, (response) =>
+      resolve({ status: response.statusCode ?? 0, headers: response.headers as Opened['headers'], body: response }),
+    )
+    request.setTimeout(idleMs, () =>
+      request.destroy(Object.assign(new Error(`nothing came for ${idleMs / 1000} s`), { code: 'ETIMEDOUT' })),
+    )
+    request.on('error', reject)
+    request.end()
+  })
+
 /** Why there was no answer, in a word or two. */
 export const reasonOf = (error: unknown): string => {
   const { code, message } = error as { code?: string; message?: string }

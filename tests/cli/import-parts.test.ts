@@ -152,6 +152,7 @@ const aServer = (before: (request: { method: string; path: string; n: number }) 
     where: 'the server',
     base,
     ask: () => Promise.reject(new Error('not asked so')),
+    download: async () => [] as never,
     close: async () => undefined,
     async send(method, path, sent) {
       const told = before({ method, path, n: n++ })

@@ -69,6 +69,7 @@ export const type = async (argv: readonly string[], { env = {}, input = '', worl
       config: () => readConfig(env),
       out: (line) => void printed.out.push(line),
       err: (line) => void printed.err.push(line),
+      outBytes: async (bytes) => void printed.out.push(Buffer.from(bytes).toString('latin1')),
       input: async () => input,
       inputBytes: () => Readable.from([Buffer.from(input)]),
       openFunctions: () => Promise.reject(new Error('the folder was not to be opened')),
