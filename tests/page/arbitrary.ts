@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { dimensions, propPrefix } from '#functions/serve-dashboard/page/state/dimensions.ts'
+import { type Explore, explorations, rootKeys, stepKeys } from '#functions/serve-dashboard/page/state/explore.ts'
 import type { Filter } from '#functions/serve-dashboard/page/state/filters.ts'
 import { cards } from '#functions/serve-dashboard/page/state/metrics.ts'
 import { addDays, offered } from '#functions/serve-dashboard/page/state/periods.ts'
@@ -58,6 +59,29 @@ const anyTabs = fc.record(
   Object.fromEntries(panels.map((panel) => [panel, fc.constantFrom(...panelTabs[panel])])),
 ) as unknown as fc.Arbitrary<View['tabs']>
 
+const anyGrouped = fc.constantFrom('source', 'country', 'page', 'prop.plan', 'prop.__proto__', 'prop."> a|b')
+const anyStep = anyFilter.chain((filter) => fc.constantFrom(...stepKeys).map((key) => ({ ...filter, key })))
+const anyRoot = fc
+  .tuple(
+    fc.constantFrom(...rootKeys),
+    anyText.filter((text) => text !== ''),
+  )
+  .map(([key, value]) => ({ key, not: false, contains: false, values: [value] }))
+
+export const anyExplore: fc.Arbitrary<Explore> = fc.record({
+  open: fc.constantFrom('' as const, ...explorations),
+  steps: fc.array(anyStep, { maxLength: 8 }),
+  order: fc.constantFrom('ordered' as const, 'strict' as const),
+  window: fc.constantFrom('', '90s', '30m', '7d', '36h'),
+  split: fc.oneof(fc.constant(''), anyGrouped),
+  direction: fc.constantFrom('next' as const, 'previous' as const),
+  by: fc.constantFrom('page' as const, 'event' as const),
+  root: fc.option(anyRoot, { nil: undefined }),
+  trail: fc.array(anyText, { maxLength: 9 }),
+  cohorts: fc.constantFrom('' as const, 'day' as const, 'week' as const, 'month' as const),
+  cause: anyGrouped,
+})
+
 export const anyView: fc.Arbitrary<View> = fc.record({
   site: fc.constantFrom('', 'example.com', 'xn--bcher-kva.example', 'localhost'),
   period: anyPeriod,
@@ -70,6 +94,7 @@ export const anyView: fc.Arbitrary<View> = fc.record({
   tabs: anyTabs,
   prop: anyText,
   detail: fc.constantFrom('' as const, ...panels),
+  explore: anyExplore,
 })
 
 export const aView = (part: Partial<View> = {}): View => ({ ...defaultView, site: 'example.com', ...part })

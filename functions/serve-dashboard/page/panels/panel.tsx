@@ -1,13 +1,14 @@
 import type { ComponentChildren } from 'preact'
-import { useId, useRef } from 'preact/hooks'
+import { useId } from 'preact/hooks'
 import { Problem } from '../parts/problem.tsx'
-import { type Asked, useAnswer } from '../state/answers.ts'
+import { type Asked, type AskedOf, useAnswer } from '../state/answers.ts'
 import { dimensionOf } from '../state/dimensions.ts'
 import { usePage } from '../state/page.ts'
 import { questionOf } from '../state/question.ts'
 import type { Panel as PanelName, View } from '../state/view.ts'
 import { Rows } from './rows.tsx'
-import { type Tab, tabOf, tabsOf, titles } from './tabs.ts'
+import { TabList } from './tab-list.tsx'
+import { shownOf, type Tab, tabOf, tabsOf, titles } from './tabs.ts'
 
 /** A panel: its tabs, the first rows of the one that is shown, and the way to all of them. */
 
@@ -32,49 +33,22 @@ export const questionOfTab = (view: View, today: string, tab: Tab, limit: number
     include: { total_rows: true },
   })
 
-/** The question of a panel: its first rows, by the first metric alone. */
+/** The question of a panel: its first rows, by the metrics that it has room for. */
 export const firstOfTab = (view: View, today: string, tab: Tab, rows = panelRows) =>
-  questionOfTab(view, today, { ...tab, metrics: tab.metrics.slice(0, 1) }, rows)
+  questionOfTab(view, today, { ...tab, metrics: shownOf(tab) }, rows)
 
 type TabsProps = { panel: PanelName; shown: string; idOf: (key: string) => string; panelId: string }
 
-/** Tabs as the ARIA practices have them: one stop of the Tab key, arrows go between them. */
+/** The tabs of a panel; a panel with one shows none. */
 const Tabs = ({ panel, shown, idOf, panelId }: TabsProps) => {
   const { change, view } = usePage()
-  const list = useRef<HTMLDivElement>(null)
   const side = sideTabs(panel)
   const more = tabsOf(panel).slice(side.length)
   const show = (key: string) => change({ tabs: { ...view.tabs, [panel]: key } }, 'replace')
-  const move = (event: KeyboardEvent) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
-    if (step === undefined) return
-    event.preventDefault()
-    event.stopPropagation()
-    const keys = side.map(({ key }) => key)
-    const next = keys[(Math.max(0, keys.indexOf(shown)) + step + keys.length) % keys.length]!
-    show(next)
-    list.current?.querySelector<HTMLElement>(`[data-tab="${next}"]`)?.focus()
-  }
   const isSide = side.some(({ key }) => key === shown)
   return (
     <div class="tabs">
-      <div role="tablist" aria-label={titles[panel]} ref={list} onKeyDown={move}>
-        {side.map(({ key, label }, i) => (
-          <button
-            key={key}
-            type="button"
-            role="tab"
-            id={idOf(key)}
-            data-tab={key}
-            aria-selected={key === shown}
-            aria-controls={panelId}
-            tabIndex={key === shown || (!isSide && i === 0) ? 0 : -1}
-            onClick={() => show(key)}
-          >
-            {label}
-          </button>
-        ))}
-      </div>
+      <TabList label={titles[panel]} tabs={side} shown={shown} idOf={idOf} panelId={panelId} show={show} />
       {more.length > 0 && (
         <select
           aria-label={`More of ${titles[panel]}`}
@@ -97,7 +71,8 @@ const Tabs = ({ panel, shown, idOf, panelId }: TabsProps) => {
 }
 
 /** What stands in the place of rows while there are none. */
-export const NoRows = ({ asked, empty }: { asked: Asked; empty: string }) => {
+type Waiting = Pick<AskedOf<unknown, unknown>, 'error' | 'isLoading' | 'retry'>
+export const NoRows = ({ asked, empty }: { asked: Waiting; empty: ComponentChildren }) => {
   if (asked.error) return <Problem error={asked.error} retry={asked.retry} />
   if (asked.isLoading)
     return (
@@ -108,27 +83,36 @@ export const NoRows = ({ asked, empty }: { asked: Asked; empty: string }) => {
   return <p class="empty quiet">{empty}</p>
 }
 
-/** Frame of a panel: its title, its tabs, what is in it, and the way to the details. */
-export const Frame = ({ panel, total, children }: { panel: PanelName; total: number | undefined; children: ComponentChildren }) => {
+type FrameProps = { panel: PanelName; total: number | undefined; more?: ComponentChildren; children: ComponentChildren }
+
+/** Frame of a panel: its title, its tabs, what is in it, the way to the details, and `more` beside that. */
+export const Frame = ({ panel, total, more, children }: FrameProps) => {
   const { view, change } = usePage()
   const id = useId()
   const shown = view.tabs[panel]
   const idOf = (key: string) => `${id}-${key}`
   const { label } = tabsOf(panel).find(({ key }) => key === shown)!
   const isSide = sideTabs(panel).some(({ key }) => key === shown)
+  const isOne = tabsOf(panel).length === 1
+  const tabPanel = {
+    role: 'tabpanel',
+    id: `${id}-rows`,
+    ...(isSide ? { 'aria-labelledby': idOf(shown) } : { 'aria-label': label }),
+  } as const
   return (
     <section class={`panel ${panel}`} aria-labelledby={`${id}-title`}>
       <header>
         <h2 id={`${id}-title`}>{titles[panel]}</h2>
-        <Tabs panel={panel} shown={shown} idOf={idOf} panelId={`${id}-rows`} />
+        {!isOne && <Tabs panel={panel} shown={shown} idOf={idOf} panelId={`${id}-rows`} />}
       </header>
-      <div class="body" role="tabpanel" id={`${id}-rows`} {...(isSide ? { 'aria-labelledby': idOf(shown) } : { 'aria-label': label })}>
+      <div class="body" {...(isOne ? {} : tabPanel)}>
         {children}
       </div>
       <footer>
         <button type="button" class="details" onClick={() => change({ detail: panel })} disabled={!total}>
           Details{total ? ` (${total.toLocaleString()})` : ''}
         </button>
+        {more}
       </footer>
     </section>
   )
@@ -142,7 +126,7 @@ export const FirstRows = ({ tab, asked }: { tab: Tab; asked: Asked }) => {
   return (
     <div class={asked.isOld ? 'old' : ''} aria-busy={asked.isOld}>
       {asked.error && <Problem error={asked.error} retry={asked.retry} />}
-      <Rows dimension={tab.dimension} metric={tab.metrics[0]!} rows={rows} caption={`${label} by ${tab.metrics[0]}`}>
+      <Rows dimension={tab.dimension} metrics={shownOf(tab)} rows={rows} caption={`${label} by ${tab.metrics[0]}`}>
         {label}
       </Rows>
     </div>

@@ -2,6 +2,8 @@ import './panels.css'
 import { usePage } from '../state/page.ts'
 import { Details } from './details.tsx'
 import { Events } from './events.tsx'
+import { Explore } from './explore.tsx'
+import { Goals } from './goals.tsx'
 import { JustNow } from './just-now.tsx'
 import { DimensionPanel } from './panel.tsx'
 import { Places } from './places.tsx'
@@ -15,7 +17,9 @@ export const Panels = () => {
       <DimensionPanel panel="pages" />
       <Places />
       <DimensionPanel panel="technology" />
+      <Goals />
       <Events />
+      <Explore />
       <JustNow />
       {view.detail !== '' && <Details panel={view.detail} />}
     </div>

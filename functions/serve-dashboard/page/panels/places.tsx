@@ -1,36 +1,22 @@
-import { useEffect, useState } from 'preact/hooks'
 import { useAnswer } from '../state/answers.ts'
 import type { Row } from '../state/api.ts'
 import { isPicked, withPickTurned } from '../state/filters.ts'
 import { valueLabel, written } from '../state/format.ts'
+import { useLazy } from '../state/lazy.ts'
 import { usePage } from '../state/page.ts'
 import { DimensionPanel, Frame, firstOfTab, NoRows } from './panel.tsx'
 import { Rows } from './rows.tsx'
-import { tabOf } from './tabs.ts'
+import { shownOf, tabOf } from './tabs.ts'
 
 /** Places: the map, and lists of countries, regions, cities and languages. The map's code and shapes are loaded when it is first shown. */
 type MapModule = typeof import('./world-map.tsx')
+const loadMap = (): Promise<MapModule> => import('./world-map.tsx')
 
 /** More countries than there are. */
 const allCountries = 300
 
 /** Countries that there is room for below the map. */
 const belowMap = 3
-
-const useMap = (): { module: MapModule | undefined; failed: boolean } => {
-  const [state, setState] = useState<{ module: MapModule | undefined; failed: boolean }>({ module: undefined, failed: false })
-  useEffect(() => {
-    let isGone = false
-    import('./world-map.tsx').then(
-      (module) => isGone || setState({ module, failed: false }),
-      () => isGone || setState({ module: undefined, failed: true }),
-    )
-    return () => {
-      isGone = true
-    }
-  }, [])
-  return state
-}
 
 const visitorsOf = (rows: readonly Row[]): Map<string, number> =>
   new Map(rows.map(({ dimensions, metrics }) => [dimensions[0]!, Number(metrics[0] ?? 0)]))
@@ -48,7 +34,7 @@ const MapPanel = () => {
   const { view, today, change } = usePage()
   const tab = tabOf(view, 'places')
   const asked = useAnswer(firstOfTab(view, today, tab, allCountries))
-  const { module, failed } = useMap()
+  const { module, failed } = useLazy(loadMap)
   const rows = asked.answer?.results ?? []
   const values = visitorsOf(rows)
   const countries = [...values.keys()].filter((code) => code !== '(not set)').length
@@ -70,7 +56,7 @@ const MapPanel = () => {
             onPick={pick}
           />
           <figcaption class="quiet">{besides(values, module)}</figcaption>
-          <Rows dimension="country" metric={tab.metrics[0]!} rows={rows.slice(0, belowMap)} caption="The countries with most visitors">
+          <Rows dimension="country" metrics={shownOf(tab)} rows={rows.slice(0, belowMap)} caption="The countries with most visitors">
             Country
           </Rows>
         </figure>

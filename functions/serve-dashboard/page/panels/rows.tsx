@@ -16,7 +16,7 @@ const numberOf = (value: MetricValue | undefined): Value => (typeof value === 'n
 const isMark = (value: string): boolean => value === '(not set)' || value === '(other)'
 
 /** The name of a row, as a button that filters by it; `(other)` stands for many and cannot. */
-const Name = ({ dimension, value, onPick }: { dimension: string; value: string; onPick?: (() => void) | undefined }) => {
+export const Name = ({ dimension, value, onPick }: { dimension: string; value: string; onPick?: (() => void) | undefined }) => {
   const page = usePage()
   const label = valueLabel(dimension, value)
   if (value === '(other)') return <span class="name mark">{label}</span>
@@ -61,29 +61,32 @@ export const RowValue = ({ row, at, metric, full = false }: { row: Row; at: numb
 
 type RowsProps = {
   dimension: string
-  metric: string
+  /** What each row shows; its change is that of the first. */
+  metrics: readonly string[]
   rows: readonly Row[]
   caption: string
   children?: ComponentChildren
 }
 
 /** Name, bar, value and change. The bar is the row's share of the largest. */
-export const Rows = ({ dimension, metric, rows, caption, children }: RowsProps) => {
+export const Rows = ({ dimension, metrics, rows, caption, children }: RowsProps) => {
   const { view } = usePage()
   const compared = isCompared(view)
   const most = Math.max(0, ...rows.map((row) => numberOf(row.metrics[0]) ?? 0))
   return (
-    <table class="rows">
+    <table class={`rows${metrics.length > 1 ? ' wide' : ''}`}>
       <caption class="spoken">{caption}</caption>
       <thead>
         <tr>
           <th scope="col">{children}</th>
-          <th scope="col" class="number">
-            <span class="head">
-              {metricOf(metric).label}
-              <Definition metric={metricOf(metric)} />
-            </span>
-          </th>
+          {metrics.map((name) => (
+            <th key={name} scope="col" class={`number ${name}`}>
+              <span class="head">
+                {metricOf(name).short ?? metricOf(name).label}
+                <Definition metric={metricOf(name)} />
+              </span>
+            </th>
+          ))}
           {compared && (
             <th scope="col" class="number">
               Change
@@ -99,12 +102,14 @@ export const Rows = ({ dimension, metric, rows, caption, children }: RowsProps) 
               <Name dimension={dimension} value={row.dimensions[0]!} />
               <Exclude dimension={dimension} value={row.dimensions[0]!} />
             </th>
-            <td class="number">
-              <RowValue row={row} at={0} metric={metric} />
-            </td>
+            {metrics.map((name, at) => (
+              <td key={name} class={`number ${name}`}>
+                <RowValue row={row} at={at} metric={name} />
+              </td>
+            ))}
             {compared && (
               <td class="number change">
-                <RowChange row={row} at={0} metric={metric} />
+                <RowChange row={row} at={0} metric={metrics[0]!} />
               </td>
             )}
           </tr>

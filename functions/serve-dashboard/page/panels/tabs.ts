@@ -10,6 +10,8 @@ export type Tab = {
   /** Dimension of the rows, by its short name. */
   dimension: string
   metrics: readonly string[]
+  /** How many of the metrics the panel shows itself; one, if nothing is said. */
+  shown?: number
   /** Further condition, in the API's form. */
   only?: readonly unknown[]
   /** What stands there when there is no row. */
@@ -63,6 +65,16 @@ const lists: Record<Panel, readonly Tab[]> = {
     ofVisits('language', 'Languages'),
   ],
   technology: [ofVisits('browser', 'Browsers'), ofVisits('os', 'Systems'), ofVisits('device', 'Devices'), ofVisits('screen', 'Screens')],
+  goals: [
+    {
+      key: 'goal',
+      label: 'Goals',
+      dimension: 'goal',
+      metrics: ['visitors', 'events', 'conversion_rate'],
+      shown: 3,
+      empty: 'No goal was met.',
+    },
+  ],
   events: [
     {
       key: 'event',
@@ -81,8 +93,12 @@ export const titles: Record<Panel, string> = {
   pages: 'Pages',
   places: 'Places',
   technology: 'Technology',
+  goals: 'Goals',
   events: 'Events and properties',
 }
+
+/** Metrics of the rows in the panel itself. */
+export const shownOf = ({ metrics, shown = 1 }: Tab): readonly string[] => metrics.slice(0, shown)
 
 export const tabsOf = (panel: Panel): readonly Tab[] => lists[panel]
 

@@ -8,6 +8,7 @@ import { Change } from './change.tsx'
 import { Definition } from './definition.tsx'
 import { Problem } from './problem.tsx'
 import './cards.css'
+import { Warnings } from './warnings.tsx'
 
 /** The six numbers of a period. Each chooses what the chart shows. */
 const numberOf = (value: MetricValue | undefined): Value => (typeof value === 'number' ? value : null)
@@ -62,7 +63,6 @@ export const Cards = ({ totals }: { totals: Asked }) => {
   const { answer, error, isOld, isLoading, retry } = totals
   const row = answer?.results[0]
   const range = answer?.meta.comparison_date_range
-  const warnings = Object.values(answer?.meta.metric_warnings ?? {})
   return (
     <section aria-label="Totals" aria-busy={isLoading}>
       {error && <Problem error={error} retry={retry} />}
@@ -71,11 +71,7 @@ export const Cards = ({ totals }: { totals: Asked }) => {
           <Card key={metric.name} metric={metric} at={at} row={row} before={range ? spanLabel(range) : ''} />
         ))}
       </ul>
-      {warnings.map(({ code, warning }) => (
-        <p key={code} class="note quiet">
-          {warning}
-        </p>
-      ))}
+      <Warnings meta={answer?.meta} />
     </section>
   )
 }

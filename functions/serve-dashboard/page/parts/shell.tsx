@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { ApiError, api, type Site } from '../state/api.ts'
+import { ApiError, api, type Me, type Site } from '../state/api.ts'
 import { useDoor } from '../state/door.ts'
 import { useLive } from '../state/live.ts'
 import { type Page, PageContext, useView } from '../state/page.ts'
@@ -36,7 +36,7 @@ export const Shell = ({ children }: { children: ComponentChildren }) => {
       return <NoSite only={door.me.site} ask={ask} />
     case 'in':
       return (
-        <Inside sites={door.sites} leave={leave} leaving={leaving}>
+        <Inside me={door.me} sites={door.sites} askAgain={ask} leave={leave} leaving={leaving}>
           {children}
         </Inside>
       )
@@ -44,18 +44,26 @@ export const Shell = ({ children }: { children: ComponentChildren }) => {
 }
 
 /** `leaving`: why signing out did not work. */
-type InsideProps = { sites: readonly Site[]; leave(): void; leaving: string; children: ComponentChildren }
+type InsideProps = {
+  me: Me
+  sites: readonly Site[]
+  askAgain(): void
+  leave(): void
+  leaving: string
+  children: ComponentChildren
+}
 
 /** The site of the address, or the first there is. */
 const siteOf = (sites: readonly Site[], name: string): Site | undefined =>
   name === '' ? sites[0] : sites.find(({ site }) => site === name.toLowerCase())
 
-const Inside = ({ sites, leave, leaving, children }: InsideProps) => {
+const Inside = ({ children, ...props }: InsideProps) => {
+  const { sites, leave } = props
   const viewing = useView()
   const site = siteOf(sites, viewing.view.site)
   if (!site) return <UnknownSite name={viewing.view.site} sites={sites} hrefOf={viewing.hrefOf} change={viewing.change} leave={leave} />
   return (
-    <OfSite key={site.site} site={site} sites={sites} leave={leave} leaving={leaving} viewing={viewing}>
+    <OfSite key={site.site} {...props} site={site} viewing={viewing}>
       {children}
     </OfSite>
   )
@@ -64,7 +72,7 @@ const Inside = ({ sites, leave, leaving, children }: InsideProps) => {
 type OfSiteProps = InsideProps & { site: Site; viewing: ReturnType<typeof useView> }
 
 /** Everything about one site; another one begins anew, so that nothing of this one stays. */
-const OfSite = ({ site, sites, leave, leaving, viewing, children }: OfSiteProps) => {
+const OfSite = ({ site, sites, me, askAgain, leave, leaving, viewing, children }: OfSiteProps) => {
   const { view, problems, change, hrefOf } = viewing
   const live = useLive(site.site)
   const today = useToday(site.timezone)
@@ -74,7 +82,7 @@ const OfSite = ({ site, sites, leave, leaving, viewing, children }: OfSiteProps)
     // "The first site" is another one when a site is added: the address says which it is.
     if (view.site === '' && sites.length > 1) change({ site: site.site }, 'replace')
   }, [view.site, sites.length])
-  const page: Page = { view: named, change, hrefOf, site, sites, today, live }
+  const page: Page = { view: named, change, hrefOf, site, sites, me, askAgain, today, live }
   return (
     <PageContext.Provider value={page}>
       <SitePage problems={leaving === '' ? problems : [...problems, leaving]} leave={leave}>

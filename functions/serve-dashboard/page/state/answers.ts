@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type Answer, ApiError, api } from './api.ts'
+import { type Answer, ApiError, type Asking, api } from './api.ts'
 import { usePage } from './page.ts'
 import { isOpen } from './periods.ts'
 import type { Question } from './question.ts'
@@ -8,22 +8,23 @@ import type { Question } from './question.ts'
  * Answers to questions, kept up to date. While a new question is worked on the old answer stays, marked old, so that nothing jumps. A
  * question whose period is open is asked again whenever there is news, at most once a second and never twice at a time.
  */
-export type Asked = {
+export type AskedOf<A, Q> = {
   /** Of this question, or of the one before while `isOld`. */
-  answer: Answer | undefined
+  answer: A | undefined
   /** The question that `answer` is the answer to: what its columns are, also while it is old. */
-  question: Question | undefined
+  question: Q | undefined
   error: ApiError | undefined
   isLoading: boolean
   isOld: boolean
   /** Asks again at once. */
   retry(): void
 }
+export type Asked = AskedOf<Answer, Question>
 
 /** Answers of the last questions, so that a tab that was open before is there at once. */
-const kept = new Map<string, Answer>()
+const kept = new Map<string, unknown>()
 const keptAnswers = 40
-const keep = (key: string, answer: Answer) => {
+const keep = (key: string, answer: unknown) => {
   kept.delete(key)
   kept.set(key, answer)
   if (kept.size > keptAnswers) kept.delete(kept.keys().next().value!)
@@ -37,10 +38,10 @@ const failedMs = 4_000
 /** Late hits may still change days that have ended. */
 const closedMs = 60_000
 
-type State = { key: string; question?: Question; answer?: Answer; error?: ApiError }
+type State<A, Q> = { key: string; question?: Q; answer?: A; error?: ApiError }
 
 /** Asks, and asks again when called after that; one request at a time. */
-const createAsker = (key: string, question: Question, show: (state: State) => void) => {
+const createAsker = <A, Q>(kind: Asking, key: string, question: Q, show: (state: State<A, Q>) => void) => {
   const abort = new AbortController()
   let isAsking = false
   let isWanted = false
@@ -53,7 +54,7 @@ const createAsker = (key: string, question: Question, show: (state: State) => vo
     isAsking = true
     lastAt = performance.now()
     try {
-      const answer = await api.query(question, abort.signal)
+      const answer = await api.ask<A>(kind, question, abort.signal)
       keep(key, answer)
       show({ key, question, answer })
     } catch (error) {
@@ -61,7 +62,7 @@ const createAsker = (key: string, question: Question, show: (state: State) => vo
       show({
         key,
         question,
-        answer: kept.get(key),
+        answer: kept.get(key) as A | undefined,
         error: error instanceof ApiError ? error : new ApiError(0, 'page', String(error), 'Reload the page.'),
       })
     } finally {
@@ -94,17 +95,20 @@ const createAsker = (key: string, question: Question, show: (state: State) => vo
 }
 
 /** The answer to a question; `undefined` asks nothing. */
-export const useAnswer = (question: Question | undefined): Asked => {
+export const useAnswer = (question: Question | undefined): Asked => useAnswerOf('query', question)
+
+/** The same of any kind of question that the server answers. */
+export const useAnswerOf = <A, Q = unknown>(kind: Asking, question: Q | undefined): AskedOf<A, Q> => {
   const { live, view, today } = usePage()
-  const [state, setState] = useState<State>({ key: '' })
+  const [state, setState] = useState<State<A, Q>>({ key: '' })
   const asker = useRef<ReturnType<typeof createAsker>>(undefined)
-  const key = question ? JSON.stringify(question) : ''
+  const key = question ? `${kind} ${JSON.stringify(question)}` : ''
 
   useEffect(() => {
     if (!question) return
-    const known = kept.get(key)
+    const known = kept.get(key) as A | undefined
     if (known) setState({ key, question, answer: known })
-    const one = createAsker(key, question, setState)
+    const one = createAsker<A, Q>(kind, key, question, setState)
     asker.current = one
     one.again(0)
     return () => {

@@ -15,6 +15,8 @@ export type Meta = {
   as_of?: string | null
   lag_ms?: number | null
   incomplete_since?: string
+  /** Rows before it are no longer kept, and the question reaches back beyond it. */
+  complete_from?: string
   exact?: boolean
   time_labels?: readonly string[]
   total_rows?: number
@@ -23,8 +25,12 @@ export type Meta = {
 }
 export type Answer = { results: readonly Row[]; meta: Meta; query: { date_range: readonly [string, string] } }
 
+export type Goal = { name: string; page?: string; event?: string; scroll?: number; props?: Record<string, readonly string[]> }
 export type Site = {
   site: string
+  /** Of its settings: who changes them says which version they had before them. */
+  version: number
+  goals: readonly Goal[]
   timezone: string
   identity: 'cookie' | 'cookieless'
   script: string
@@ -44,6 +50,9 @@ export type LedgerHour = {
   lost: number
 }
 export type Ledger = { hours: readonly LedgerHour[]; pending: { records: number; age_ms: number }; balanced: boolean }
+
+/** Questions about numbers: each is `POST /api/v2/…`. */
+export type Asking = 'query' | 'funnel' | 'paths' | 'retention' | 'why'
 
 /** Answers that may be another one when the same is asked again. */
 const retryable = (status: number): boolean => status === 0 || status === 429 || status >= 500
@@ -111,7 +120,11 @@ export const api = {
   me: () => request<Me>('GET', '/api/me'),
   sites: async () => (await request<{ sites: Site[] }>('GET', '/api/sites')).sites,
   signOut: () => request<void>('POST', '/api/sign-out'),
-  query: (question: Question, signal?: AbortSignal) => request<Answer>('POST', '/api/v2/query', question, signal),
+  ask: <T>(kind: Asking, question: unknown, signal?: AbortSignal) => request<T>('POST', `/api/v2/${kind}`, question, signal),
+  query: (question: Question, signal?: AbortSignal) => api.ask<Answer>('query', question, signal),
+  site: (site: string) => request<Site>('GET', `/api/sites/${encodeURIComponent(site)}`),
+  setGoals: ({ site, version }: Pick<Site, 'site' | 'version'>, goals: readonly Goal[]) =>
+    request<Site>('PATCH', `/api/sites/${encodeURIComponent(site)}`, { version, goals }),
   ledger: (site: string, from: string, to: string, signal?: AbortSignal) =>
     request<Ledger>('GET', `/api/ledger?${new URLSearchParams({ site, from, to })}`, undefined, signal),
 }

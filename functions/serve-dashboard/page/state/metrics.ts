@@ -6,6 +6,8 @@ export type Unit = 'count' | 'ratio' | 'percent' | 'duration'
 export type Metric = {
   name: string
   label: string
+  /** Over a narrow column. */
+  short?: string
   unit: Unit
   better: 'more' | 'less'
   /** What it counts, in one sentence. */
@@ -111,6 +113,7 @@ const more: readonly Metric[] = [
   {
     name: 'conversion_rate',
     label: 'Conversion rate',
+    short: 'Rate',
     unit: 'percent',
     better: 'more',
     definition: 'Visitors who met the goal, of all visitors that the filters leave when what they say about goals is not asked.',

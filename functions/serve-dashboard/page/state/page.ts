@@ -1,6 +1,6 @@
 import { createContext } from 'preact'
 import { useCallback, useContext, useEffect, useState } from 'preact/hooks'
-import type { Site } from './api.ts'
+import type { Me, Site } from './api.ts'
 import type { Live } from './live.ts'
 import { formatView, parseView, type View } from './view.ts'
 
@@ -13,6 +13,10 @@ export type Page = {
   hrefOf(patch: Partial<View>): string
   site: Site
   sites: readonly Site[]
+  /** Who looks at it. */
+  me: Me
+  /** Asks anew who looks and what sites there are, such as after a change of their settings. */
+  askAgain(): void
   /** The date at the site, `2026-11-24`. */
   today: string
   live: Live

@@ -22,7 +22,8 @@ export const canCompare = (period: string): boolean => !hasNoBefore.includes(per
 
 export const isCompared = (view: View): boolean => view.compare !== 'off' && canCompare(view.period)
 
-const comparison = (view: View): Record<string, unknown> => {
+/** What a view is compared with, as questions say it; nothing where it is not. */
+export const comparison = (view: View): Record<string, unknown> => {
   if (!isCompared(view)) return {}
   const named = { previous: 'previous_period', year: 'year_over_year' } as Record<string, string>
   const compare = named[view.compare] ?? datesOf(view.compare)

@@ -1,3 +1,4 @@
+import { defaultExplore, type Explore, exploreOf, exploreReaders, exploreTexts, oneOf, type Reader } from './explore.ts'
 import { type Filter, formatFilters, parseFilters } from './filters.ts'
 import { cards } from './metrics.ts'
 import { datesOf, isPeriod, type Period } from './periods.ts'
@@ -15,6 +16,7 @@ export const panelTabs = {
   pages: ['page', 'entry', 'exit', 'title', 'host'],
   places: ['map', 'country', 'region', 'city', 'language'],
   technology: ['browser', 'os', 'device', 'screen'],
+  goals: ['goal'],
   events: ['event', 'prop'],
 } as const
 export type Panel = keyof typeof panelTabs
@@ -40,6 +42,7 @@ export type View = {
   prop: string
   /** Panel whose details are open. */
   detail: Panel | ''
+  explore: Explore
 }
 
 const defaultTabs = Object.fromEntries(panels.map((panel) => [panel, panelTabs[panel][0]])) as Record<Panel, string>
@@ -56,14 +59,13 @@ export const defaultView: View = {
   tabs: defaultTabs,
   prop: '',
   detail: '',
+  explore: defaultExplore,
 }
 
 const intervals = ['minute', 'hour', 'day', 'week', 'month']
 const isCompare = (text: string): boolean => ['off', 'previous', 'year'].includes(text) || datesOf(text) !== undefined
 const isTrue = (text: string): boolean => text === '1'
 
-type Reader = { is(text: string): boolean; expected: string }
-const oneOf = (names: readonly string[]): Reader => ({ is: (text) => names.includes(text), expected: names.join(', ') })
 const flag: Reader = { is: isTrue, expected: '1, or nothing' }
 
 /** Simple parameters: which texts are allowed. */
@@ -78,6 +80,7 @@ const readers: Readonly<Record<string, Reader>> = {
   prop: { is: (text) => text.length <= 300, expected: 'the name of a property' },
   detail: oneOf(panels),
   ...Object.fromEntries(panels.map((panel) => [panel, oneOf(panelTabs[panel])])),
+  ...exploreReaders,
 }
 
 export type ParsedView = { view: View; problems: string[] }
@@ -100,7 +103,15 @@ export const parseView = (search: string): ParsedView => {
   const tabs = { ...defaultTabs }
   for (const panel of panels) tabs[panel] = taken[panel] ?? tabs[panel]
   const { weekday, bots, ...texts } = taken
-  const view: View = { ...defaultView, ...pick(texts), weekday: weekday === '1', bots: bots === '1', filters, tabs }
+  const view: View = {
+    ...defaultView,
+    ...pick(texts),
+    weekday: weekday === '1',
+    bots: bots === '1',
+    filters,
+    tabs,
+    explore: exploreOf(texts),
+  }
   return { view, problems }
 }
 
@@ -126,6 +137,7 @@ export const formatView = (view: View): string => {
   for (const panel of panels) put(panel, view.tabs[panel], defaultTabs[panel])
   put('prop', view.prop, '')
   put('detail', view.detail, '')
+  for (const [name, text, usual] of exploreTexts(view.explore)) put(name, text, usual)
   const text = params.map(([name, value]) => `${name}=${readable(value)}`).join('&')
   return text === '' ? '' : `?${text}`
 }
