@@ -1,5 +1,6 @@
 import './goals-form.css'
-import { useEffect, useId, useState } from 'preact/hooks'
+import type { RefObject } from 'preact'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Dialog } from '../parts/dialog.tsx'
 import { Cross } from '../parts/icons.tsx'
 import { Problem } from '../parts/problem.tsx'
@@ -19,6 +20,8 @@ const useSettings = (onChanged: Props['onChanged']) => {
   const [site, setSite] = useState<Site>()
   const [error, setError] = useState<ApiError>()
   const [isBusy, setBusy] = useState(true)
+  /** Buttons are not disabled meanwhile: the one that was pressed would lose the focus. */
+  const isSaving = useRef(false)
   const run = async (act: () => Promise<Site>): Promise<Site | undefined> => {
     setBusy(true)
     setError(undefined)
@@ -35,30 +38,30 @@ const useSettings = (onChanged: Props['onChanged']) => {
   }
   const load = () => run(() => api.site(shown.site))
   useEffect(() => void load(), [shown.site])
-  const save = async (goals: readonly Goal[]): Promise<boolean> => {
-    const next = await run(() => api.setGoals(site!, goals))
-    if (next) onChanged(next.goals)
-    return next !== undefined
+  const save = async (change: (goals: readonly Goal[]) => readonly Goal[]): Promise<boolean> => {
+    if (isSaving.current) return false
+    isSaving.current = true
+    try {
+      const now = site ?? (await load())
+      const next = now && (await run(() => api.setGoals(now, change(now.goals))))
+      if (next) onChanged(next.goals)
+      return next !== undefined
+    } finally {
+      isSaving.current = false
+    }
   }
   return { site, error, isBusy, load, save }
 }
 
 const List = ({ goals, isBusy, remove }: { goals: readonly Goal[]; isBusy: boolean; remove(goal: Goal): void }) => (
-  <ul class="goal-list" aria-label="Goals of this site">
+  <ul class="goal-list" aria-label="Goals of this site" aria-busy={isBusy}>
     {goals.map((goal) => (
       <li key={goal.name}>
         <span>
           <bdi class="goal-name">{goal.name}</bdi>
           <bdi class="quiet block">{wordsOfGoal(goal)}</bdi>
         </span>
-        <button
-          type="button"
-          class="plain-icon"
-          aria-label={`Remove ${goal.name}`}
-          title="Remove"
-          disabled={isBusy}
-          onClick={() => remove(goal)}
-        >
+        <button type="button" class="plain-icon" aria-label={`Remove ${goal.name}`} title="Remove" onClick={() => remove(goal)}>
           <Cross />
         </button>
       </li>
@@ -67,6 +70,7 @@ const List = ({ goals, isBusy, remove }: { goals: readonly Goal[]; isBusy: boole
 )
 
 type DraftProps = { draft: GoalDraft; put(patch: Partial<GoalDraft>): void }
+type FieldsProps = DraftProps & { name: RefObject<HTMLInputElement | null> }
 
 const kinds = [
   ['page', 'A page is seen'],
@@ -156,11 +160,12 @@ const Conditions = ({ draft, put }: DraftProps) => {
   )
 }
 
-const Fields = ({ draft, put }: DraftProps) => (
+const Fields = ({ draft, put, name }: FieldsProps) => (
   <>
     <label>
       Name
       <input
+        ref={name}
         // Adding is what one comes for.
         autofocus
         class="field"
@@ -190,20 +195,28 @@ export const GoalsForm = ({ onChanged, onClose }: Props) => {
   const [draft, setDraft] = useState(emptyDraft)
   const goals = site?.goals ?? []
   const put = (patch: Partial<GoalDraft>) => setDraft((was) => ({ ...was, ...patch }))
+  const name = useRef<HTMLInputElement>(null)
+  /** What was pressed may be gone; the next goal begins with its name. */
+  const saved = () => name.current?.focus()
   const add = async (event: Event) => {
     event.preventDefault()
-    if (site && (await save([...goals, goalOf(draft)]))) setDraft(emptyDraft)
+    if (!(await save((before) => [...before, goalOf(draft)]))) return
+    setDraft(emptyDraft)
+    saved()
+  }
+  const remove = async (goal: Goal) => {
+    if (await save((before) => before.filter(({ name: one }) => one !== goal.name))) saved()
   }
   return (
     <Dialog title="Goals" class="goals-dialog" onClose={onClose}>
       <div class="goals-form">
         <p class="quiet">A goal holds for all hits there are, at once; nothing that is stored changes.</p>
-        {goals.length > 0 && <List goals={goals} isBusy={isBusy} remove={(goal) => void save(goals.filter((one) => one !== goal))} />}
+        {goals.length > 0 && <List goals={goals} isBusy={isBusy} remove={(goal) => void remove(goal)} />}
         <form onSubmit={(event) => void add(event)} aria-label="New goal" noValidate>
           <h3>New goal</h3>
-          <Fields draft={draft} put={put} />
+          <Fields draft={draft} put={put} name={name} />
           {error && <Problem error={error} retry={() => void load()} />}
-          <button type="submit" class="button" disabled={isBusy || !site}>
+          <button type="submit" class="button">
             Add goal
           </button>
         </form>
