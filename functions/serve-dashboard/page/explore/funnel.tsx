@@ -92,7 +92,7 @@ const Row = ({ answer, filter, first }: { answer: FunnelStep; filter: Filter | u
     <td class="number">{written(answer.visitors, 'count')}</td>
     <td class="number">{answer.step === 1 ? '–' : written(answer.conversion_from_previous, 'percent')}</td>
     <td class="number">{written(answer.conversion_from_first, 'percent')}</td>
-    <td class="number between">{written(answer.time_from_previous?.median, 'duration')}</td>
+    <td class="number">{written(answer.time_from_previous?.median, 'duration')}</td>
   </tr>
 )
 
@@ -111,7 +111,7 @@ const Whole = ({ steps, asked }: { steps: readonly FunnelStep[]; asked: readonly
         <th scope="col" class="number" title="Of those at the first step">
           Of first
         </th>
-        <th scope="col" class="number between" title="Since the step before: half of the visitors were faster">
+        <th scope="col" class="number" title="Since the step before: half of the visitors were faster">
           Time
         </th>
       </tr>
