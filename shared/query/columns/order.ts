@@ -5,11 +5,11 @@ import type { Identity, Rows, Table } from './table.ts'
 /** A row group of an interval, by the interval's place among the parts. */
 export type Source = { part: number; group: number }
 /** Where rows or hits lie: in which source, and where in it. */
-export type Places = { source: Uint16Array; index: Uint32Array }
+export type Positions = { source: Uint16Array; index: Uint32Array }
 export type Order = {
   sources: readonly Source[]
-  rows: Places
-  hits: Places
+  rows: Positions
+  hits: Positions
   /** Of the rows that stand, as `Rows` has them. */
   visitors: Float64Array
   firstHit: Uint32Array
@@ -51,7 +51,7 @@ const runOf = (groups: readonly Rows[], from: number): Run => {
   return { visitors, at: Uint32Array.from({ length }, (_, i) => from + i) }
 }
 
-const placesOf = (loaded: readonly Rows[], length: number): Places => {
+const placesOf = (loaded: readonly Rows[], length: number): Positions => {
   const source = new Uint16Array(length)
   const index = new Uint32Array(length)
   let at = 0
@@ -89,7 +89,7 @@ const mergeTwo = (one: Run, other: Run): Run => {
 const repeated = async (
   visitors: Float64Array,
   at: Uint32Array,
-  all: Places,
+  all: Positions,
   { sources, parts }: { sources: readonly Source[]; parts: readonly Table[] },
 ): Promise<Map<number, Identity>> => {
   const asked = sources.map((): { index: number[]; at: number[] } => ({ index: [], at: [] }))
@@ -113,7 +113,7 @@ const repeated = async (
 type Merging = {
   visitors: Float64Array
   at: Uint32Array
-  all: Places
+  all: Positions
   sources: readonly Source[]
   loaded: readonly Rows[]
   identities: ReadonlyMap<number, Identity>
@@ -121,8 +121,8 @@ type Merging = {
 
 const standing = ({ visitors, at, all, sources, loaded, identities }: Merging): Order => {
   const hitCount = loaded.reduce((sum, { hits }) => sum + hits, 0)
-  const rows: Places = { source: new Uint16Array(at.length), index: new Uint32Array(at.length) }
-  const hits: Places = { source: new Uint16Array(hitCount), index: new Uint32Array(hitCount) }
+  const rows: Positions = { source: new Uint16Array(at.length), index: new Uint32Array(at.length) }
+  const hits: Positions = { source: new Uint16Array(hitCount), index: new Uint32Array(hitCount) }
   const firstHit = new Uint32Array(at.length + 1)
   const own = new Float64Array(at.length)
   let [row, hit] = [0, 0]
