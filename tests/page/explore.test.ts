@@ -14,7 +14,7 @@ import {
 import { defaultExplore, type Explore } from '#functions/serve-dashboard/page/state/explore.ts'
 import { parseFilters } from '#functions/serve-dashboard/page/state/filters.ts'
 import { emptyDraft, goalOf, wordsOfGoal } from '#functions/serve-dashboard/page/state/goal-draft.ts'
-import { keptNotice } from '#functions/serve-dashboard/page/state/kept.ts'
+import { scopeNotices } from '#functions/serve-dashboard/page/state/scope.ts'
 import { formatView, parseView } from '#functions/serve-dashboard/page/state/view.ts'
 import { parseFunnel, parsePaths, parseRetention, parseWhy } from '#shared/query/explore/requests.ts'
 import { anyExplore, anyView, aView } from './arbitrary.ts'
@@ -182,9 +182,16 @@ describe('goals', () => {
 })
 
 test('what is no longer kept is said where it was asked for, by the date at the site', () => {
-  expect(keptNotice({}, 'UTC')).toEqual([])
-  expect(keptNotice(undefined, 'UTC')).toEqual([])
+  expect(scopeNotices({}, 'UTC')).toEqual([])
+  expect(scopeNotices(undefined, 'UTC')).toEqual([])
   const meta = { complete_from: '2026-10-31T23:00:00.000Z' }
-  expect(keptNotice(meta, 'Europe/Berlin')).toEqual([expect.stringMatching(/Nov/)])
-  expect(keptNotice(meta, 'UTC')).toEqual([expect.stringMatching(/Oct/)])
+  expect(scopeNotices(meta, 'Europe/Berlin')).toEqual([expect.stringMatching(/Nov/)])
+  expect(scopeNotices(meta, 'UTC')).toEqual([expect.stringMatching(/Oct/)])
+})
+
+test('a sample is said to be one, with its share and how far it may be off', () => {
+  expect(scopeNotices({ exact: true, sampled: 1 }, 'UTC')).toEqual([])
+  expect(scopeNotices({ exact: false, sampled: 0.25, relative_error: 0.0012 }, 'UTC')).toEqual([
+    expect.stringMatching(/25 % of .* ±0\.12 %/),
+  ])
 })

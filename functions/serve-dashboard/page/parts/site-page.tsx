@@ -2,11 +2,11 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useAnswer } from '../state/answers.ts'
 import { written } from '../state/format.ts'
-import { keptNotice } from '../state/kept.ts'
 import { cards } from '../state/metrics.ts'
 import { useNeverHit } from '../state/never-hit.ts'
 import { usePage } from '../state/page.ts'
 import { questionOf } from '../state/question.ts'
+import { scopeNotices } from '../state/scope.ts'
 import { Cards, cardValue } from './cards.tsx'
 import { Chart } from './chart.tsx'
 import { ComparePicker } from './compare-picker.tsx'
@@ -75,7 +75,7 @@ export const SitePage = ({ problems, leave, children }: Props) => {
             </div>
           </section>
           <main id="numbers" tabIndex={-1}>
-            <Notices problems={[...problems, ...keptNotice(totals.answer?.meta, site.timezone)]} />
+            <Notices problems={[...problems, ...scopeNotices(totals.answer?.meta, site.timezone)]} />
             <div class="panel head-panel">
               <Cards totals={totals} />
               <Chart />

@@ -17,7 +17,10 @@ export type Meta = {
   incomplete_since?: string
   /** Rows before it are no longer kept, and the question reaches back beyond it. */
   complete_from?: string
+  /** False where a share `sampled` of the visitors was counted; an estimate of all is within `relative_error` 19 times of 20. */
   exact?: boolean
+  sampled?: number
+  relative_error?: number
   time_labels?: readonly string[]
   total_rows?: number
   comparison_date_range?: readonly [string, string]
