@@ -79,8 +79,11 @@ const moneyOf = (value: unknown): unknown => {
   return list.length === 0 ? null : list.length === 1 ? list[0] : list
 }
 
-/** Takes a file of all rows, with updates and flagged ones: `hits`, with what is known of their visits beside them. */
-const load = async (connection: DuckDBConnection, file: string, tz: string): Promise<void> => {
+/**
+ * Takes a file of all rows, with updates and flagged ones: `hits`, with what is known of their visits beside them. How many of them show
+ * another wall time than the zone has it, where times are text.
+ */
+const load = async (connection: DuckDBConnection, file: string, tz: string): Promise<number> => {
   const texts = [
     ...['time', 'name', 'visitor', 'visit', 'revenue', 'currency', 'props', ...Object.values(plain)].map(
       (column) => `${column}: 'VARCHAR'`,
@@ -92,7 +95,7 @@ const load = async (connection: DuckDBConnection, file: string, tz: string): Pro
     : `read_json(${text(file)}, format = 'newline_delimited', columns = {${texts.join()}})`
   await connection.run(`create or replace temp table raw as
     select row_number() over () as n, epoch_ms(time::timestamptz) as t, time::timestamptz at time zone ${text(tz)} as local,
-      (revenue::decimal(28, 4) * 10000)::hugeint as units, * exclude (time, revenue) from ${source}`)
+      (revenue::decimal(28, 4) * 10000)::hugeint as units, time::varchar as shown, * exclude (time, revenue) from ${source}`)
   await connection.run(`create or replace temp table visits as
     select visit, min(t) as start_t, arg_min(local, t) as start_local, max(t) - min(t) as length, arg_min(visitor, t) as first_visitor,
       bool_or(new) as is_new, bool_or(bot is not null) as is_bot, coalesce(sum(foreground_ms), 0) as fg,
@@ -102,6 +105,11 @@ const load = async (connection: DuckDBConnection, file: string, tz: string): Pro
   const dimensions = Object.entries(made).map(([dimension, sql]) => `${sql} as ${name(dimension)}`)
   await connection.run(`create or replace temp table hits as
     select raw.*, start_t, start_local, exit_n, is_bot, ${dimensions.join()} from raw join visits using (visit)`)
+  if (file.endsWith('.parquet')) return 0
+  const wrong = await connection.runAndReadAll(
+    "select count(*)::double from raw where shown[:23] <> strftime(local, '%Y-%m-%dT%H:%M:%S.%g')",
+  )
+  return wrong.getRows()[0]![0] as number
 }
 
 /** A stretch of time: of an instant and the date that the site's clock shows at it; and whether a date is touched by it. */
