@@ -4,8 +4,8 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
  * Questions as SQL over exported rows, for DuckDB. It takes nothing of the product, neither code nor tables: what a number means is
  * told here once more, in another language, over what docs/export.md says of the columns.
  *
- * What the exported columns do not tell: whether a visit met a goal when it came (so `engaged_visits` is right of visits that met none),
- * and whether a page is absent or empty (so `time_on_page` is right where none is empty).
+ * What the exported columns do not tell: whether a visit met a goal when it came (which makes it engaged: so bounces and engaged visits
+ * are right where none did), and whether a page is absent or empty (so `time_on_page` and `scroll_depth` are right where none is empty).
  */
 
 export type Asked = {
