@@ -59,8 +59,11 @@ describe.skipIf(browserMissing !== undefined)('an outcome that is unknown', () =
     '(%i with Retry-After) waits as long as the server says, also for what comes meanwhile, and where it is left',
     async (status) => {
       world.collector.willAnswer([status, { 'retry-after': '4' }])
-      const page = await open()
-      await world.collector.posted(1)
+      const page = await world.page()
+      const answered = page.waitForResponse((response) => response.url().endsWith('/api/hit'))
+      await open(page)
+      // Until it has read the answer, a page that is left does not know that it is to wait.
+      await answered
       await call(page, 'meanwhile')
       await page.evaluate(`dispatchEvent(new Event('online')); dispatchEvent(new PageTransitionEvent('pagehide'))`)
       const [first, second] = await world.collector.posted(2)
