@@ -36,11 +36,17 @@ export const filtersOf = ({ filters, goals, updates }: CountPlan): Filter[] => [
   ...(updates ? [updates] : []),
 ]
 
+/** What was counted, and the distinct visitors of all groups together. */
+export type Counts = { groups: Sums[]; allVisitors: number }
+
+/** What was counted of a share `sampled` of all visitors (1 = of all). */
+export type OfSample = Counts & { sampled: number }
+
 /**
- * What was counted, and the distinct visitors of all groups together. `sampled`: the share of all visitors that were looked at; below 1 the
- * counts are estimates of all, and `relativeError` is how far a count of all that was looked at may be off (19 times of 20).
+ * As an answer. `sampled`: the share of all visitors that were looked at; below 1 the counts are estimates of all, and `relativeError` is how far a count
+ * of all that was looked at may be off (19 times of 20).
  */
-export type Counted = { groups: Sums[]; allVisitors: number; sampled: number; relativeError: number }
+export type Counted = OfSample & { relativeError: number }
 
 /** An engine: the reference fold (reference.ts), or the columns (columns/engine.ts). All give the same. */
 export type Count = (plan: CountPlan) => Promise<Counted>

@@ -7,6 +7,10 @@ export type Standing = {
   ends: { earliest: number; end: number }
   /** Append time of the oldest record not taken that the log still holds. */
   oldest: number | undefined
+  /** The state had taken more before: it was lost or set back, and is being folded again. */
+  isSetBack?: boolean
+  /** The log is another one than the state is of: it was made anew. */
+  isOther?: boolean
 }
 
 export type Freshness = {
@@ -19,13 +23,14 @@ export type Freshness = {
 }
 
 /** Offset of the oldest record not taken that can still be read; undefined = caught up, or the log holds less than was taken. */
-export const oldestPending = ({ fence, ends }: Omit<Standing, 'oldest'>): number | undefined => {
+export const oldestPending = ({ fence, ends }: Pick<Standing, 'fence' | 'ends'>): number | undefined => {
   const next = Math.max(fence ? fence.src + 1 : 0, ends.earliest)
   return next < ends.end ? next : undefined
 }
 
 /** Freshness of one partition. `now` was taken before the log was asked, so all that was durable then is in what stood. */
-export const freshnessOf = ({ fence, ends, oldest }: Standing, now: number): Freshness => {
+export const freshnessOf = ({ fence, ends, oldest, isSetBack = false, isOther = false }: Standing, now: number): Freshness => {
+  if (isOther) return behind(fence?.logTime ?? now, now, ends.end - ends.earliest, fence?.logTime ?? now)
   const next = fence ? fence.src + 1 : 0
   if (fence && next > ends.end) {
     // The log was made anew or lost its end: what it holds now was never taken, and what it lost is not coming.
@@ -35,10 +40,10 @@ export const freshnessOf = ({ fence, ends, oldest }: Standing, now: number): Fre
   const records = ends.end - next
   const isFresh = !fence || fence.src < 0
   // Trimmed beyond what was taken (it waits in `events`): only the log time of the last one taken is certain.
-  if (!isFresh && next < ends.earliest) return behind(fence.logTime, now, records, undefined)
-  // State that has taken nothing beside a log that was taken from before: it was lost.
+  if (!isFresh && next < ends.earliest) return behind(fence.logTime, now, records, isSetBack ? fence.logTime : undefined)
+  // State that has taken nothing beside a log that was taken from before: it was lost, whoever looked at it before.
   const since = oldest ?? now
-  return behind(since, now, records, !fence || (isFresh && ends.earliest > 0) ? since : undefined)
+  return behind(since, now, records, !fence || isSetBack || (isFresh && ends.earliest > 0) ? since : undefined)
 }
 
 const behind = (since: number, now: number, records: number, incompleteSince: number | undefined): Freshness => {

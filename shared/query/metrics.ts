@@ -90,6 +90,8 @@ export type Needs = {
   started: boolean
   revenue: boolean
   firstDays: boolean
+  /** The distinct visitors of all groups together. */
+  everybody: boolean
 }
 
 /** Parts of the state that these metrics need. */
@@ -103,6 +105,7 @@ export const needsOf = (metrics: readonly MetricName[]): Needs => {
     started: any('bounce_rate', 'engaged_visits', 'engagement_rate', 'visit_duration'),
     revenue: any('total_revenue', 'average_revenue'),
     firstDays: any('new_visitors'),
+    everybody: any('percentage'),
   }
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { type Cells, packCells } from './cells.ts'
 import { dictionaryColumn } from './fields.ts'
-import { type DictionaryHead, encodeHead } from './head.ts'
+import { type DictionaryHead, encodeHead, type HeadBody } from './head.ts'
 import { type Packed, pack, sealChunk } from './pack.ts'
 import type { SegmentRow } from './row.ts'
 import { createShredder, type Shredded } from './shred.ts'
@@ -40,9 +41,26 @@ function* packAll({ columns, edges, dictionaries }: Shredded): Steps<{ chunks: P
   return { chunks, heads }
 }
 
+/** Seals chunks with the head that they make. */
+function* sealAll(packed: readonly PackedChunk[], body: Omit<HeadBody, 'sum'>): Steps<EncodedSegment> {
+  let payloads = 0
+  for (const { packed: one } of packed) {
+    payloads = crc32(one.payload, payloads)
+    yield
+  }
+  const { head, sum } = encodeHead({ ...body, sum: payloads })
+  const chunks: Chunk[] = []
+  for (const { column, group, packed: one } of packed) {
+    chunks.push({ column, group, data: sealChunk(one, column, group, sum) })
+    yield
+  }
+  return { head, chunks }
+}
+
 /**
  * Rows into a segment, in steps. Rows are merged and in order, as `mergeRows` gives them; they may come one after the other, only their
  * columns are held. `add` throws a TypeError for a row that is out of order, outside the interval, or that a segment cannot hold as it is.
+ * What `done` gives can have cells: they are counted of it, and then `withCells` makes another segment of the same rows.
  */
 export const createEncoder = ({ from, to }: Interval) => {
   const shredder = createShredder()
@@ -51,25 +69,17 @@ export const createEncoder = ({ from, to }: Interval) => {
       if (row.off < from || row.off >= to) throw new TypeError(`a row of offset ${row.off} lies outside [${from}, ${to})`)
       shredder.add(row)
     },
-    *done(): Steps<EncodedSegment> {
+    *done(): Steps<EncodedSegment & { withCells(cells: Cells): Steps<EncodedSegment> }> {
       const shredded = yield* shredder.done()
       const { chunks: packed, heads } = yield* packAll(shredded)
       const { groups, columns, props } = shredded
-      let payloads = 0
-      for (const { packed: one } of packed) {
-        payloads = crc32(one.payload, payloads)
-        yield
+      const body = { from, to, groups, columns: columns.map((column) => column.head), dictionaries: heads, props }
+      function* withCells(cells: Cells): Steps<EncodedSegment> {
+        const more = yield* packCells(cells)
+        const { head, chunks } = yield* sealAll([...packed, ...more.packed], { ...body, cells: more.head })
+        return { head, chunks: [...chunks, ...more.sealed] }
       }
-      const { head, sum } = encodeHead({
-        ...{ from, to, groups, columns: columns.map((column) => column.head), dictionaries: heads, props },
-        sum: payloads,
-      })
-      const chunks: Chunk[] = []
-      for (const { column, group, packed: one } of packed) {
-        chunks.push({ column, group, data: sealChunk(one, column, group, sum) })
-        yield
-      }
-      return { head, chunks }
+      return { ...(yield* sealAll(packed, body)), withCells }
     },
   }
 }
@@ -78,7 +88,8 @@ export const createEncoder = ({ from, to }: Interval) => {
 export const encodeSegment = (rows: Iterable<SegmentRow>, interval: Interval): EncodedSegment => {
   const encoder = createEncoder(interval)
   for (const row of rows) encoder.add(row)
-  return finish(encoder.done())
+  const { head, chunks } = finish(encoder.done())
+  return { head, chunks }
 }
 
 /** What a segment is called: a hash over all of it (data.md §7), so that writers with different encodings never mix their columns. */

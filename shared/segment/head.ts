@@ -39,6 +39,21 @@ const dictionaryHead = z.strictObject({
   /** Texts and raw bytes of each part. */
   parts: z.array(z.tuple([count(most.texts), count(most.bytes)])),
 })
+/** Sums of a closed day (cells.ts). They hold for a day from `from` to `to` in this zone, and for one rule of bounces. */
+const cellsHead = z.strictObject({
+  bounce: z.enum(['engaged', 'single-page']),
+  zone: z.string(),
+  from: z.int(),
+  to: z.int(),
+  /** Each with how many values it has, and the raw bytes of its parts; 0 = not kept. */
+  dimensions: z.array(z.tuple([z.string(), count(most.texts), z.array(count(most.bytes)).length(6)])),
+  /** So many of the first of them lie together in one chunk. */
+  small: count(most.rows),
+  /** Dimensions that had too many values. */
+  cut: z.array(z.string()),
+  /** Bytes of the head of the rows that are in no cell; 0 = there are none. */
+  edge: count(most.bytes),
+})
 const headBody = z.strictObject({
   from: z.int().min(0),
   to: z.int().min(0),
@@ -49,6 +64,7 @@ const headBody = z.strictObject({
   props: z.array(z.string()),
   /** Checksum over all payloads: it makes the heads, and so the seals of all chunks, of different segments differ. */
   sum: count(2 ** 32 - 1),
+  cells: cellsHead.optional(),
 })
 
 export type ColumnHead = z.infer<typeof columnHead>
@@ -56,9 +72,12 @@ export type TextHead = z.infer<typeof textHead>
 export type NumberHead = z.infer<typeof numberHead>
 export type DictionaryHead = z.infer<typeof dictionaryHead>
 export type GroupHead = z.infer<typeof groupHead>
+export type CellsHead = z.infer<typeof cellsHead>
 export type HeadBody = z.infer<typeof headBody>
 
-export const newestVersion = 1
+export const newestVersion = 2
+/** A segment without cells is as the first version wrote it. */
+const versionOf = ({ cells }: HeadBody): number => (cells ? newestVersion : 1)
 const mark = Buffer.from('FFSG')
 const at = { version: 4, codec: 5, length: 6, sum: 10, body: 14 } as const
 /** A head with 50 keys of 300 characters, all of them escaped, has 100 kB. */
@@ -67,7 +86,7 @@ const mostHeadBytes = 1 << 20
 const sumOf = (head: Buffer): number => crc32(head.subarray(at.body), crc32(head.subarray(0, at.sum)))
 
 /** The head's bytes, and its checksum, which goes into those of the chunks. */
-export const encodeHead = (body: HeadBody, version = newestVersion): { head: Buffer; sum: number } => {
+export const encodeHead = (body: HeadBody, version = versionOf(body)): { head: Buffer; sum: number } => {
   const raw = Buffer.from(JSON.stringify(body))
   const { codec, payload } = pack(raw)
   const head = Buffer.concat([mark, Buffer.alloc(at.body - mark.length), payload])

@@ -1,7 +1,7 @@
 import { chunkName, damaged } from './damaged.ts'
 import { dictionaryColumn, propColumn } from './fields.ts'
 import { groupStart } from './groups.ts'
-import { type ColumnHead, type DictionaryHead, decodeHead, type GroupHead, type NumberHead, type TextHead } from './head.ts'
+import { type CellsHead, type ColumnHead, type DictionaryHead, decodeHead, type GroupHead, type NumberHead, type TextHead } from './head.ts'
 import { openChunk } from './pack.ts'
 import { fromPlanes, type Numbers } from './planes.ts'
 import { readPart } from './texts.ts'
@@ -23,6 +23,8 @@ export type SegmentReader = {
   dictionaries: ReadonlyMap<string, DictionaryHead>
   /** Column of each property key that has one of its own. */
   props: ReadonlyMap<string, string>
+  /** Sums of a closed day, where it has them (cells.ts). */
+  cells: CellsHead | undefined
   /** The head's checksum, to which those of the chunks are bound. */
   sum: number
 }
@@ -37,7 +39,7 @@ export type Column = TextValues | NumberValues | HashValues
 
 export const openSegment = (head: Buffer): SegmentReader => {
   const { version, body, sum } = decodeHead(head)
-  const { from, to, groups, columns, dictionaries, props } = body
+  const { from, to, groups, columns, dictionaries, props, cells } = body
   return {
     version,
     from,
@@ -48,6 +50,7 @@ export const openSegment = (head: Buffer): SegmentReader => {
     columns: new Map(columns.map((column) => [column.name, column])),
     dictionaries: new Map(dictionaries.map((dictionary) => [dictionary.name, dictionary])),
     props: new Map(props.map((key, n) => [key, propColumn(n).column])),
+    cells,
     sum,
   }
 }

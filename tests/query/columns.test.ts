@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createCache } from '#shared/query/columns/cache.ts'
-import { countTables } from '#shared/query/columns/engine.ts'
-import { countOnce } from '#shared/query/columns/results.ts'
+import { countOnce, createResults } from '#shared/query/columns/results.ts'
 import type { CountPlan } from '#shared/query/counting.ts'
 import { parseFilters } from '#shared/query/filters.ts'
 import { needsOf } from '#shared/query/metrics.ts'
@@ -9,47 +7,16 @@ import { endless } from '#shared/query/room.ts'
 import { decodeRows } from '#shared/rollup/block.ts'
 import type { Block } from '#shared/segment/row.ts'
 import { calendarOf } from '#shared/site/zone.ts'
-import { createRandom } from '../model/random.ts'
-import { dimensions, goals, metrics, nights, type Random, randomFilter, randomRange, randomVisit, some, times, zones } from './random.ts'
-import { tableOfRows } from './tables.ts'
+import { anyWorld, randomQuery } from './seeded.ts'
+import { countTables, tableOfRows } from './tables.ts'
 import { type AVisit, aSite, ask, blocksOf, visitorHash } from './world.ts'
 
 /** The column engine against the reference fold: `ask` asks both, of days in one, two and five intervals, and compares. */
 
-const randomQuery = (random: Random, night: number): Record<string, unknown> => {
-  const chosen = random.chance(0.2) ? [] : some(random, dimensions, 2)
-  const asksGoals = random.chance(0.3)
-  const goalFilter = ['is', 'event:goal', some(random, goals, 2).map(({ name }) => name)]
-  const filters = random.chance(0.4) ? [] : Array.from({ length: 1 + random.below(2) }, () => randomFilter(random, 2))
-  return {
-    metrics: asksGoals ? [...some(random, metrics, 5), 'conversion_rate', 'group_conversion_rate'] : some(random, metrics, 6),
-    date_range: randomRange(random, night),
-    dimensions: [...(random.chance(0.4) ? [random.pick(times)] : asksGoals ? ['event:goal'] : []), ...chosen],
-    filters: asksGoals ? [...filters, goalFilter, ...(random.chance(0.3) ? [['has_done', goalFilter]] : [])] : filters,
-    include: {
-      bots: random.chance(0.3),
-      ...(random.chance(0.2) ? { compare: 'previous_period', compare_missing: random.chance(0.5) } : {}),
-    },
-  }
-}
-
 describe('columns and reference answer the same', () => {
   it.each(Array.from({ length: 120 }, (_, seed) => seed))('seed %i', async (seed) => {
-    const random = createRandom(seed)
-    const night = Date.parse(random.pick(nights))
-    const site = aSite({
-      zones: [{ tz: random.pick(zones), from: 0 }],
-      identity: random.pick(['cookie', 'cookieless'] as const),
-      bounce: random.pick(['engaged', 'single-page'] as const),
-      goals,
-    })
-    const visits = Array.from({ length: 1 + random.below(40) }, () => randomVisit(random, night))
-    for (let n = 0; n < 5; n++)
-      await ask(randomQuery(random, night), visits, {
-        site,
-        now: new Date(night + 60 * 3_600_000).toISOString(),
-        oneEvent: random.chance(0.5),
-      })
+    const { random, night, site, visits, now } = anyWorld(seed)
+    for (let n = 0; n < 5; n++) await ask(randomQuery(random, night), visits, { site, now, oneEvent: random.chance(0.5) })
   })
 
   it('a visitor of a visit over midnight and of another one is one', async () => {
@@ -79,7 +46,7 @@ describe('what was counted once', () => {
   }
 
   it('is not counted again, and everything else is', async () => {
-    const results = createCache(1_000_000)
+    const results = createResults(1_000_000)
     const first = await countOnce(tables(visits, 'one'), plan(), results)
     expect(await countOnce(tables(visits, 'one'), plan(), results)).toBe(first)
     const other = [...visits, { at: '2026-03-10T11:00:00Z', who: 'b', hits: [{ path: '/a' }] }]
@@ -105,7 +72,7 @@ describe('what was counted once', () => {
   })
 
   it('goes when there is no room for more', async () => {
-    const results = createCache(1_500)
+    const results = createResults(1_500)
     const first = await countOnce(tables(visits, 'one'), plan({ dimensions: [] }), results)
     await countOnce(tables(visits, 'two'), plan({ dimensions: [] }), results)
     const again = await countOnce(tables(visits, 'one'), plan({ dimensions: [] }), results)

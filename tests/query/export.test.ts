@@ -129,9 +129,9 @@ const expected = ({ blocks, calendar, query, range, read }: Question, { bots = f
 const text = (rows: readonly Record<string, Value>[]): string[] =>
   rows.map((row) => JSON.stringify(columnNames.map((name) => row[name]))).sort()
 
-const eventsOf = async ({ blocks, calendar, days, query, data, site, now }: Question, intervals: number): Promise<number> => {
+const eventsOf = async ({ blocks, days, query, data, site, now }: Question, intervals: number): Promise<number> => {
   const tables = days.map((day) => tableOf(day, blocks.get(day)!, intervals))
-  const count = countDays(tables, calendar)
+  const count = countDays(tables, site)
   const answer = await answerQuery({ query, site, now, data, count, pause: () => undefined })
   return answer.results[0]!.metrics[0] as number
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { liveLimits } from '#functions/query-metrics/live.ts'
 import { FootfallError } from '#shared/errors.ts'
+import { reachedMark } from '#shared/rollup/reached.ts'
 import { aWorld, start, type World } from './service.ts'
 
 describe('GET /api/live/{site}', () => {
@@ -37,6 +38,15 @@ describe('GET /api/live/{site}', () => {
       'event: current\ndata: {"visitors":1}\n\n',
       'event: freshness\ndata: {"as_of":"2026-03-15T12:00:00.000Z","lag_ms":0}\n\n',
     ])
+  })
+
+  test('says that rows are missing while the state is behind what it was', async () => {
+    const world = await aWorld()
+    await world.commit([])
+    await world.progress.advance(reachedMark, 0, { next: 9, src: 5 })
+    world.hits.times.push(start)
+    const { data } = await open(world)
+    expect(data('freshness')).toEqual([{ as_of: '2026-03-15T12:00:00.000Z', lag_ms: 0, incomplete_since: '2026-03-15T12:00:00.000Z' }])
   })
 
   test('passes hits on, five fields of each and twenty a second', async () => {

@@ -5,9 +5,11 @@ import type { Clock } from '#shared/clock.ts'
 import { createBus } from '#shared/engines/sqlite/bus.ts'
 import { openDatabase } from '#shared/engines/sqlite/database.ts'
 import { formats } from '#shared/engines/sqlite/formats.ts'
+import { createGenerations } from '#shared/engines/sqlite/generations.ts'
 import { createMemtables } from '#shared/engines/sqlite/memtables.ts'
+import { createReplays, createVersions } from '#shared/engines/sqlite/replays.ts'
 import { createRetention } from '#shared/engines/sqlite/retention.ts'
-import { createSegments } from '#shared/engines/sqlite/segments.ts'
+import { createProgress, createSegments } from '#shared/engines/sqlite/segments.ts'
 import { createSites } from '#shared/engines/sqlite/sites.ts'
 import { replyOf } from '#shared/errors.ts'
 import type { Reply, Request } from '#shared/handler.ts'
@@ -68,9 +70,11 @@ const aLog = () => {
 export const aWorld = async () => {
   const { clock, turn, settle, pending } = aClock()
   const { log, state: hits } = aLog()
-  const { sites, secrets } = createSites(openDatabase(formats.site, { path: ':memory:' }))
+  const siteFile = openDatabase(formats.site, { path: ':memory:' })
+  const { sites, secrets } = createSites(siteFile)
   const state = openDatabase(formats.state, { path: ':memory:' })
   const memtables = createMemtables(state)
+  const progress = createProgress(state)
   const bus = createBus()
   const subscribed = new Set<object>()
   const counted: Ports['bus'] = {
@@ -91,8 +95,12 @@ export const aWorld = async () => {
   const ports: Ports = {
     memtables,
     segments: createSegments(state),
+    progress,
     retention: createRetention(state),
+    versions: createVersions(state),
+    replays: createReplays(siteFile),
     hits: log,
+    generations: createGenerations(1),
     sites: createKnownSites(sites, clock),
     secrets,
     bus: counted,
@@ -155,6 +163,7 @@ export const aWorld = async () => {
     hits,
     ports,
     memtables,
+    progress,
     sites,
     secrets,
     bus,

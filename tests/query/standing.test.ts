@@ -8,6 +8,12 @@ const now = 10_000
 const fresh = { asOf: now, lagMs: 0, pendingRecords: 0, pendingMs: 0, incompleteSince: undefined }
 
 describe('how far an answer reaches', () => {
+  test('no farther than the last hit that was taken, where the log is another one by now', () => {
+    const ends = { earliest: 0, end: 9 }
+    const behind = { asOf: 9_000, lagMs: 1_000, pendingRecords: 9, pendingMs: 1_000, incompleteSince: 9_000 }
+    expect(freshnessOf({ fence: { src: 4, logTime: 9_000 }, ends, oldest: undefined, isOther: true }, now)).toEqual(behind)
+  })
+
   test.each([
     ['nothing at all', undefined, { earliest: 0, end: 0 }, undefined, fresh],
     ['all taken', { src: 6, logTime: 9_000 }, { earliest: 0, end: 7 }, undefined, fresh],
@@ -63,6 +69,13 @@ describe('how far an answer reaches', () => {
     ],
   ])('%s', (_name, fence, ends, oldest, expected) => {
     expect(freshnessOf({ fence, ends, oldest }, now)).toEqual(expected)
+  })
+
+  test('state that was farther before says that rows are missing', () => {
+    const standing = { fence: { src: -1, logTime: 0 }, ends: { earliest: 0, end: 2 }, oldest: 8_000 }
+    expect(freshnessOf({ ...standing, isSetBack: true }, now)).toMatchObject({ asOf: 8_000, incompleteSince: 8_000 })
+    const trimmed = { fence: { src: 4, logTime: 9_000 }, ends: { earliest: 6, end: 7 }, oldest: 9_500 }
+    expect(freshnessOf({ ...trimmed, isSetBack: true }, now)).toMatchObject({ asOf: 9_000, incompleteSince: 9_000 })
   })
 
   test('which record tells', () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { type Answer, answerQuery } from '#shared/query/answer.ts'
+import type { Table } from '#shared/query/columns/table.ts'
 import type { Count } from '#shared/query/counting.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { createMerge } from '#shared/query/merge.ts'
@@ -11,7 +12,7 @@ import type { Block, Row } from '#shared/segment/row.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import { calendarOf } from '#shared/site/zone.ts'
 import type { EventHit, Session } from '#shared/visit/event.ts'
-import { countDays, tableOf } from './tables.ts'
+import { type Cut, countDays, type Layout, layouts, tablesOf } from './tables.ts'
 
 /** A small world for queries: visits in plain words, the rows they leave, and a question to them. */
 
@@ -100,42 +101,78 @@ export const blocksOf = (site: SiteConfig, visits: readonly AVisit[], oneEvent =
   return days
 }
 
+/** How a question over days that lie so is cut up: not at all, into ranges of a few visitors, into shares too. */
+const cuts: Record<Layout, Cut> = {
+  1: {},
+  2: { sizes: { unit: 4, range: 2 }, shares: 3 },
+  5: { sizes: { unit: 1_000, range: 1 } },
+  closed: { sizes: { unit: 4, range: 2 }, shares: 2 },
+  'some closed': {},
+}
+
 export const defaultNow = '2026-03-15T12:00:00Z'
 
-/** Asks both engines; what they answer must be the same, however the rows of a day are split into intervals. */
+/** The rows of visits and their tables in every layout: many questions are asked of the same visits. */
+const made = new WeakMap<readonly AVisit[], Map<string, Promise<{ blocks: Map<number, Block[]>; tables: Map<Layout, Table[]> }>>>()
+
+const make = async (site: SiteConfig, visits: readonly AVisit[], oneEvent: boolean) => {
+  const blocks = blocksOf(site, visits, oneEvent)
+  const tables = new Map<Layout, Table[]>()
+  for (const layout of layouts) tables.set(layout, await tablesOf(site, blocks, layout))
+  return { blocks, tables }
+}
+
+const madeOf = (site: SiteConfig, visits: readonly AVisit[], oneEvent: boolean): ReturnType<typeof make> => {
+  const known = made.get(visits) ?? new Map<string, ReturnType<typeof make>>()
+  made.set(visits, known)
+  const key = JSON.stringify([site, oneEvent])
+  const found = known.get(key) ?? make(site, visits, oneEvent)
+  known.set(key, found)
+  return found
+}
+
+type Asked = { site: SiteConfig; now: number; blocks: ReadonlyMap<number, readonly Block[]> }
+
+const askEngine = (query: Record<string, unknown>, { site, now, blocks }: Asked, count: Count): Promise<Answer> => {
+  const days = [...blocks.keys()]
+  return answerQuery({
+    query: parseQuery({ site_id: site.site, date_range: 'all', ...query }, site),
+    site,
+    now,
+    data: days.length > 0 ? { first: Math.min(...days), last: Math.max(...days) } : undefined,
+    count,
+    pause: () => undefined,
+  })
+}
+
+/** What the reference fold answers of the rows in these blocks, by day. */
+export const askReference = (query: Record<string, unknown>, asked: Asked): Promise<Answer> => {
+  const { site, blocks } = asked
+  const calendar = calendarOf(site.zones)
+  const count = countVisits(async function* (range, columns) {
+    const merge = createMerge(columns, range, calendar)
+    for (const [day, own] of [...blocks].sort(([a], [b]) => a - b)) {
+      const { start, end } = calendar.span(day)
+      if (end <= range.from || start >= range.to) continue
+      for (const block of own) merge.take(block, Number.MAX_SAFE_INTEGER)
+      yield merge.day()
+    }
+    yield merge.rest()
+  })
+  return askEngine(query, asked, count)
+}
+
+/** Asks both engines; what they answer must be the same, however the rows of a day are split into intervals, closed or not. */
 export const ask = async (
   query: Record<string, unknown>,
   visits: readonly AVisit[] = [],
   { site = aSite(), now = defaultNow, oneEvent = false }: { site?: SiteConfig; now?: string; oneEvent?: boolean } = {},
 ): Promise<Answer> => {
-  const blocks = blocksOf(site, visits, oneEvent)
-  const calendar = calendarOf(site.zones)
-  const days = [...blocks.keys()].sort((a, b) => a - b)
-  const askEngine = (count: Count): Promise<Answer> =>
-    answerQuery({
-      query: parseQuery({ site_id: site.site, date_range: 'all', ...query }, site),
-      site,
-      now: Date.parse(now),
-      data: days.length > 0 ? { first: days[0]!, last: days.at(-1)! } : undefined,
-      count,
-      pause: () => undefined,
-    })
-  const reference = await askEngine(
-    countVisits(async function* (range, columns) {
-      const merge = createMerge(columns, range, calendar)
-      for (const day of days) {
-        const { start, end } = calendar.span(day)
-        if (end <= range.from || start >= range.to) continue
-        for (const block of blocks.get(day)!) merge.take(block, Number.MAX_SAFE_INTEGER)
-        yield merge.day()
-      }
-      yield merge.rest()
-    }),
-  )
-  for (const intervals of [1, 2, 5]) {
-    const tables = days.map((day) => tableOf(day, blocks.get(day)!, intervals))
-    expect(await askEngine(countDays(tables, calendar)), `columns, days in ${intervals}`).toEqual(reference)
-  }
+  const { blocks, tables } = await madeOf(site, visits, oneEvent)
+  const asked = { site, now: Date.parse(now), blocks }
+  const reference = await askReference(query, asked)
+  for (const [layout, days] of tables)
+    expect(await askEngine(query, asked, countDays(days, site, cuts[layout])), `columns, days: ${layout}`).toEqual(reference)
   return reference
 }
 

@@ -173,7 +173,7 @@ describe('versions', () => {
     const error = failure(() => openSegment(head))
     expect([error.code, error.message]).toEqual([
       'newer-format',
-      expect.stringContaining('A segment has version 2, this program reads up to 1.'),
+      expect.stringContaining('A segment has version 3, this program reads up to 2.'),
     ])
   })
 

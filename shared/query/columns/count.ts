@@ -29,6 +29,9 @@ export type Passing = {
   updates: Mask | undefined
 }
 
+/** Counts the rows `[first, end)` of those it was made for. */
+export type CountRows = (first: number, end: number) => void
+
 const startColumns = ['s.start', 's.dur', 's.pv', 's.ev', 's.fg', 's.goal'] as const
 
 /** Whether hits must be looked at, where a day lies in the range as a whole: else the sums of a visit tell all. */
@@ -71,73 +74,77 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
   const readsUpdates = needs.pagePairs || needs.scroll
   let serial = 0
 
-  /** Adds visits by their sums alone. */
-  const addVisits = (rows: Rows, table: Table, passing: Uint8Array): void => {
+  /** Counts visits by their sums alone. */
+  const visitsCounter = (rows: Rows, table: Table, passing: Uint8Array): CountRows => {
     const groupOf = groupReader(rows, table, plan, tally)
     const [pv, ev] = [rows.number('s.pv'), rows.number('s.ev')]
     const countStart = needs.started ? startReader(rows) : undefined
-    for (let row = 0; row < rows.rows; row++) {
-      if (passing[row] === 0) continue
-      const events = valueAt(ev, row) ?? 0
-      if (events === 0) continue
-      const group = groupOf(row, -1, -1)
-      const base = group * countWidth
-      serial++
-      tally.counts[base + at.visits]!++
-      tally.counts[base + at.events]! += events
-      tally.counts[base + at.pageviews]! += valueAt(pv, row) ?? 0
-      if (hasVisitors) distinct.visitor(group, distinct.placeOf(rows.visitors[row]!), rows.visitors[row]!)
-      if (countStart !== undefined) {
-        touched[0] = group
-        touched.length = 1
-        countStart(row)
+    return (first, end) => {
+      for (let row = first; row < end; row++) {
+        if (passing[row] === 0) continue
+        const events = valueAt(ev, row) ?? 0
+        if (events === 0) continue
+        const group = groupOf(row, -1, -1)
+        const base = group * countWidth
+        serial++
+        tally.counts[base + at.visits]!++
+        tally.counts[base + at.events]! += events
+        tally.counts[base + at.pageviews]! += valueAt(pv, row) ?? 0
+        if (hasVisitors) distinct.visitor(group, distinct.placeOf(rows.visitors[row]!))
+        if (countStart !== undefined) {
+          touched[0] = group
+          touched.length = 1
+          countStart(row)
+        }
       }
     }
   }
 
-  /** As the loop of `addHits`, where nothing is asked for but visits, visitors and hits, as most questions do: a fifth quicker. */
-  const addPlainHits = (rows: Rows, kinds: Uint8Array, groupOf: GroupOf, { rows: rowMask, hits: hitMask }: Passing): void => {
+  /** As the loop of `hitsCounter`, where nothing is asked for but visits, visitors and hits, as most questions do: a fifth quicker. */
+  const plainCounter = (rows: Rows, kindOf: KindOf, groupOf: GroupOf, { rows: rowMask, hits: hitMask }: Passing): CountRows => {
     const { firstHit, visitors } = rows
     const countStart = needs.started ? startReader(rows) : undefined
-    let { counts, lastVisit } = tally
-    for (let row = 0; row < rows.rows; row++) {
-      if (rowMask[row] === 0) continue
-      serial++
-      touched.length = 0
-      let visitor = -1
-      const end = firstHit[row + 1]!
-      for (let hit = firstHit[row]!; hit < end; hit++) {
-        if (hitMask !== undefined && hitMask[hit] === 0) continue
-        const kind = kinds[hit]!
-        if (kind === engagement) continue
-        const group = groupOf(row, hit, -1)
-        // A new group may have made the tally grow.
-        if (counts !== tally.counts) ({ counts, lastVisit } = tally)
-        const base = group * countWidth
-        counts[base + at.events]!++
-        if (kind === pageview) counts[base + at.pageviews]!++
-        if (lastVisit[group] === serial) continue
-        lastVisit[group] = serial
-        counts[base + at.visits]!++
-        if (countStart !== undefined) touched.push(group)
-        if (!hasVisitors) continue
-        if (visitor < 0) visitor = distinct.placeOf(visitors[row]!)
-        distinct.visitor(group, visitor, visitors[row]!)
+    return (first, end) => {
+      let { counts, lastVisit } = tally
+      for (let row = first; row < end; row++) {
+        if (rowMask[row] === 0) continue
+        serial++
+        if (countStart !== undefined) touched.length = 0
+        let visitor = -1
+        const endHit = firstHit[row + 1]!
+        for (let hit = firstHit[row]!; hit < endHit; hit++) {
+          if (hitMask !== undefined && hitMask[hit] === 0) continue
+          const kind = kindOf(hit)
+          if (kind === engagement) continue
+          const group = groupOf(row, hit, -1)
+          // A new group may have made the tally grow.
+          if (counts !== tally.counts) ({ counts, lastVisit } = tally)
+          const base = group * countWidth
+          counts[base + at.events]!++
+          if (kind === pageview) counts[base + at.pageviews]!++
+          if (lastVisit[group] === serial) continue
+          lastVisit[group] = serial
+          counts[base + at.visits]!++
+          if (countStart !== undefined) touched.push(group)
+          if (!hasVisitors) continue
+          if (visitor < 0) visitor = distinct.placeOf(visitors[row]!)
+          distinct.visitor(group, visitor)
+        }
+        if (countStart !== undefined && touched.length > 0) countStart(row)
       }
-      if (touched.length > 0) countStart!(row)
     }
   }
 
-  /** Adds visits hit by hit. */
-  const addHits = (rows: Rows, table: Table, passing: Passing): void => {
+  /** Counts visits hit by hit. */
+  const hitsCounter = (rows: Rows, table: Table, passing: Passing): CountRows => {
     const { firstHit, visitors } = rows
     const { hits: hitMask, updates } = passing
     const groupOf = groupReader(rows, table, plan, tally)
-    const kinds = kindsOf(rows)
-    if (!goalRows && !updates && !readsUpdates && !needs.revenue && !needs.exits) return addPlainHits(rows, kinds, groupOf, passing)
+    const kindOf = kindReader(rows)
+    if (!goalRows && !updates && !readsUpdates && !needs.revenue && !needs.exits) return plainCounter(rows, kindOf, groupOf, passing)
     const pageOf = readsUpdates ? pageReader(rows) : undefined
     const addRevenue = needs.revenue ? revenue.reader(rows) : undefined
-    const exitOf = needs.exits ? exitReader(rows, kinds) : undefined
+    const exitOf = needs.exits ? exitReader(rows, kindOf) : undefined
     const countStart = needs.started ? startReader(rows) : undefined
     const addUpdate = pageOf ? updateReader(rows, pageOf) : undefined
     let visitor = -1
@@ -151,13 +158,13 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
       touched.push(group)
       if (!hasVisitors) return
       if (visitor < 0) visitor = distinct.placeOf(visitors[row]!)
-      distinct.visitor(group, visitor, visitors[row]!)
+      distinct.visitor(group, visitor)
     }
 
     const countHit = (group: number, hit: number): void => {
       const base = group * countWidth
       tally.counts[base + at.events]!++
-      if (kinds[hit] === pageview) tally.counts[base + at.pageviews]!++
+      if (kindOf(hit) === pageview) tally.counts[base + at.pageviews]!++
       if (pageOf !== undefined && needs.pagePairs && pageOf(hit) >= 0) distinct.page(group, visitor, pageOf(hit))
       if (addRevenue !== undefined) addRevenue(group, hit)
       if (hit === exit) tally.counts[base + at.exits]!++
@@ -165,7 +172,7 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
 
     /** Counts a hit in the row of each goal that it meets. */
     const addToGoals = (row: number, hit: number): void => {
-      const isUpdate = kinds[hit] === engagement
+      const isUpdate = kindOf(hit) === engagement
       if (needs.visitors && !isUpdate && visitor < 0) visitor = distinct.placeOf(visitors[row]!)
       let tail = -1
       for (let i = 0; i < goals.length; i++) {
@@ -183,33 +190,35 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
       }
     }
 
-    for (let row = 0; row < rows.rows; row++) {
-      if (passing.rows[row] === 0) continue
-      serial++
-      touched.length = 0
-      visitor = -1
-      if (exitOf !== undefined) exit = exitOf(row)
-      const end = firstHit[row + 1]!
-      for (let hit = firstHit[row]!; hit < end; hit++) {
-        if (hitMask !== undefined && hitMask[hit] === 0) continue
-        if (goalRows) {
-          addToGoals(row, hit)
-          continue
-        }
-        if (kinds[hit] === engagement) {
-          const counts = updates !== undefined && updates[hit] === 1
-          if (!counts && addUpdate === undefined) continue
+    return (first, end) => {
+      for (let row = first; row < end; row++) {
+        if (passing.rows[row] === 0) continue
+        serial++
+        touched.length = 0
+        visitor = -1
+        if (exitOf !== undefined) exit = exitOf(row)
+        const endHit = firstHit[row + 1]!
+        for (let hit = firstHit[row]!; hit < endHit; hit++) {
+          if (hitMask !== undefined && hitMask[hit] === 0) continue
+          if (goalRows) {
+            addToGoals(row, hit)
+            continue
+          }
+          if (kindOf(hit) === engagement) {
+            const counts = updates !== undefined && updates[hit] === 1
+            if (!counts && addUpdate === undefined) continue
+            const group = groupOf(row, hit, -1)
+            if (counts) countVisit(group, row)
+            if (addUpdate !== undefined) addUpdate(group, hit)
+            continue
+          }
           const group = groupOf(row, hit, -1)
-          if (counts) countVisit(group, row)
-          if (addUpdate !== undefined) addUpdate(group, hit)
-          continue
+          countVisit(group, row)
+          countHit(group, hit)
         }
-        const group = groupOf(row, hit, -1)
-        countVisit(group, row)
-        countHit(group, hit)
+        if (depths.size > 0) addDepths()
+        if (countStart !== undefined && touched.length > 0) countStart(row)
       }
-      if (depths.size > 0) addDepths()
-      if (countStart !== undefined && touched.length > 0) countStart(row)
     }
   }
 
@@ -275,7 +284,7 @@ export const createCounter = (plan: CountPlan, tally: Tally) => {
     }
   }
 
-  return { addVisits, addHits, revenue, distinct }
+  return { visitsCounter, hitsCounter, revenue, distinct }
 }
 
 /** Of a hit without a page, and of a code whose page was not asked for yet. */
@@ -283,7 +292,7 @@ const absent = -1
 const unknown = -2
 
 /** The hit that is the last pageview of its visit, if it is among its hits; else -1. */
-const exitReader = (rows: Rows, kinds: Uint8Array): ((row: number) => number) => {
+const exitReader = (rows: Rows, kindOf: KindOf): ((row: number) => number) => {
   const [start, duration, back] = [rows.number('s.start'), rows.number('s.dur'), rows.number('s.exitBack')]
   const [exits, pages] = [rows.text('s.exit'), rows.text('h.path')]
   const times = rows.number(timeColumn)
@@ -293,18 +302,19 @@ const exitReader = (rows: Rows, kinds: Uint8Array): ((row: number) => number) =>
     const time = valueAt(start, row)! + valueAt(duration, row)! - before
     const exit = textAt(exits, row)
     for (let hit = rows.firstHit[row + 1]! - 1; hit >= rows.firstHit[row]!; hit--)
-      if (kinds[hit] === pageview && valueAt(times, hit) === time && textAt(pages, hit) === exit) return hit
+      if (kindOf(hit) === pageview && valueAt(times, hit) === time && textAt(pages, hit) === exit) return hit
     return -1
   }
 }
 
-/** What each hit is: a pageview, another event, or an update of engagement. */
-export const kindsOf = (rows: Rows): Uint8Array => {
-  const kinds = new Uint8Array(rows.hits)
+/** Tells what a hit is: a pageview, another event, or an update of engagement. */
+export type KindOf = (hit: number) => number
+
+/** There are few names: what each stands for is found once, and nothing is made for each hit. */
+export const kindReader = (rows: Rows): KindOf => {
   const names = rows.text('h.n')
-  if (!names) return kinds
+  if (!names) return () => pageview
   const { codes, texts } = names
-  const kindOf = Uint8Array.from(texts, (text) => (text === 'pageview' ? pageview : text === 'engagement' ? engagement : 1))
-  for (let hit = 0; hit < kinds.length; hit++) kinds[hit] = kindOf[codes[hit]!]!
-  return kinds
+  const kinds = Uint8Array.from(texts, (text) => (text === 'pageview' ? pageview : text === 'engagement' ? engagement : 1))
+  return (hit) => kinds[codes[hit]!]!
 }

@@ -118,7 +118,20 @@ const dimensions = new Map<string, Dimension>([
   ['event:prop_keys', textual('h.pk', namings.keys)],
 ])
 
+/** Dimensions that are another one's column under another name. A name may stand for several of its values where `isNaming`. */
+const sameColumn = new Map<string, { of: string; isNaming: boolean }>([
+  ['visit:country_name', { of: 'visit:country', isNaming: true }],
+  ['visit:region_name', { of: 'visit:region', isNaming: false }],
+  ['visit:city_name', { of: 'visit:city', isNaming: false }],
+])
+/** The dimension whose values a dimension shows under other names, if it does. */
+export const shownOf = (name: string) => sameColumn.get(name)
+
+/** The dimensions that a closed day has sums of (sums.ts), beside those of properties. */
+export const dayDimensions: readonly string[] = [...dimensions.keys()].filter((name) => !sameColumn.has(name))
+
 const propPrefix = 'event:props:'
+export const propDimension = (key: string): string => propPrefix + key
 const props = new Map<string, Dimension>()
 
 /** How a dimension that exists (and is no time) is read. */

@@ -6,22 +6,32 @@ import { counts as at, countWidth, type Tally } from './tally.ts'
 /** Whether a visitor (by hash) is new in the days of a time bucket (-1 = of the whole range). */
 export type IsNew = (vis: number, bucket: number) => boolean
 
-/** Groups below it have a bit for each visitor; the first groups that come are the common ones, so most are counted so. */
-const bitGroups = 256
-const words = bitGroups / 32
-const firstVisitors = 1_024
+const [firstVisitors, firstPairs] = [1_024, 1_024]
 
 /**
- * Who was counted in which group, and which pages of whom: distinct visitors of a group, and of all, are counted when they are seen first.
- * What is kept is that of one unit; visitors of other units are others.
+ * Who was counted in which group, and which pages of whom, in one range of visitors; those of another range are others.
+ *
+ * Pairs of visitor and group are written down as they come, and told apart when their range is done: sorted by visitor, a pair is there
+ * again where its group was seen last with the same visitor. That touches memory in order; to look each pair up in a set as it comes takes
+ * three times as long, for the sets of a range do not fit the processor's nearest cache.
  */
 export const createDistinct = (tally: Tally, needs: Needs, isOneGroup: boolean, room: Room) => {
   const visitors = createPlaces(room)
-  const inGroups = createPlaces(room)
   const pages = createPlaces(room)
   const pagesInGroups = createPlaces(room)
   const paths = new Map<string, number>()
-  let bits = new Uint32Array(0)
+  /** Hash of each visitor, by place. */
+  let hashes = new Float64Array(firstVisitors)
+  /** Place and group of each pair. */
+  let pairPlaces = new Uint32Array(firstPairs)
+  let pairGroups = new Uint32Array(firstPairs)
+  /** The groups of all pairs, those of the first visitor first; and where those of each visitor end. */
+  let sortedGroups = new Uint32Array(firstPairs)
+  let ends = new Uint32Array(firstVisitors)
+  let pairs = 0
+  /** Of each group the visitor that was seen in it last, by a number that no other one has. */
+  let lastVisitor = new Uint32Array(0)
+  let serial = 0
   let all = 0
   let isNew: IsNew = () => false
 
@@ -30,29 +40,54 @@ export const createDistinct = (tally: Tally, needs: Needs, isOneGroup: boolean, 
     if (needs.firstDays && isNew(vis, tally.bucketOf[group]!)) tally.counts[group * countWidth + at.newVisitors]!++
   }
 
-  const growBits = (): void => {
-    const longer = new Uint32Array(Math.max(firstVisitors * words, 2 * bits.length))
-    room.take(4 * (longer.length - bits.length))
-    longer.set(bits)
-    bits = longer
+  const noteHash = (place: number, vis: number): void => {
+    if (place === hashes.length) {
+      room.take(visitorBytes * hashes.length)
+      hashes = twice(hashes)
+      ends = new Uint32Array(hashes.length)
+    }
+    hashes[place] = vis
   }
 
-  /** Whether a visitor is seen in a group for the first time. */
-  const isFirst = (group: number, place: number): boolean => {
-    if (group >= bitGroups) {
-      const { size } = inGroups
-      return inGroups.placeOf(pairOf(place, group)) === size
+  const growPairs = (): void => {
+    room.take(pairBytes * pairs)
+    pairPlaces = twice(pairPlaces)
+    pairGroups = twice(pairGroups)
+    sortedGroups = new Uint32Array(pairGroups.length)
+  }
+
+  const sortPairs = (): void => {
+    ends.fill(0, 0, visitors.size)
+    for (let pair = 0; pair < pairs; pair++) ends[pairPlaces[pair]!]!++
+    let begin = 0
+    for (let place = 0; place < visitors.size; place++) {
+      const own = ends[place]!
+      ends[place] = begin
+      begin += own
     }
-    const word = place * words + (group >>> 5)
-    if (word >= bits.length) growBits()
-    const bit = 1 << (group & 31)
-    if ((bits[word]! & bit) !== 0) return false
-    bits[word]! |= bit
-    return true
+    // Each pair that is put where its visitor's begin moves that on, at last to their end.
+    for (let pair = 0; pair < pairs; pair++) sortedGroups[ends[pairPlaces[pair]!]!++] = pairGroups[pair]!
+  }
+
+  /** Counts each visitor in each group it was seen in. */
+  const countPairs = (): void => {
+    if (pairs === 0) return
+    if (lastVisitor.length < tally.groups) lastVisitor = new Uint32Array(2 * tally.groups)
+    sortPairs()
+    let pair = 0
+    for (let place = 0; place < visitors.size; place++) {
+      serial++
+      for (const end = ends[place]!; pair < end; pair++) {
+        const group = sortedGroups[pair]!
+        if (lastVisitor[group] === serial) continue
+        lastVisitor[group] = serial
+        count(group, hashes[place]!)
+      }
+    }
   }
 
   const distinct = {
-    /** The place of a visitor among those of the unit; who is seen first is counted among all. */
+    /** The place of a visitor among those of the range; who is seen first is counted among all. */
     placeOf(vis: number): number {
       const { size } = visitors
       const place = visitors.placeOf(vis)
@@ -60,12 +95,16 @@ export const createDistinct = (tally: Tally, needs: Needs, isOneGroup: boolean, 
         all++
         // Where there is one group, whoever is seen first is new in it too.
         if (isOneGroup) count(0, vis)
+        else noteHash(place, vis)
       }
       return place
     },
     /** Counts a visitor, by its place, in a group, if it was not. */
-    visitor(group: number, place: number, vis: number): void {
-      if (!isOneGroup && isFirst(group, place)) count(group, vis)
+    visitor(group: number, place: number): void {
+      if (isOneGroup) return
+      if (pairs === pairPlaces.length) growPairs()
+      pairPlaces[pairs] = place
+      pairGroups[pairs++] = group
     },
     /** Counts a page of a visitor in a group, if it was not. */
     page(group: number, place: number, path: number): void {
@@ -81,14 +120,25 @@ export const createDistinct = (tally: Tally, needs: Needs, isOneGroup: boolean, 
     },
     /** Distinct visitors of all groups together. */
     all: () => all,
-    /** Begins the next unit. */
+    /** Begins a unit. */
     begin(isNewOne: IsNew): void {
-      for (const places of [visitors, inGroups, pages, pagesInGroups]) places.clear()
-      room.give(4 * bits.length)
-      bits = new Uint32Array(0)
       isNew = isNewOne
+    },
+    /** Ends a range: counts who was seen, and forgets it. All visitors that come from now on are others. */
+    next(): void {
+      countPairs()
+      pairs = 0
+      for (const places of [visitors, pages, pagesInGroups]) places.clear()
     },
   }
   return distinct
 }
 export type Distinct = ReturnType<typeof createDistinct>
+
+const [pairBytes, visitorBytes] = [12, 12]
+
+const twice = <A extends Float64Array | Uint32Array>(old: A): A => {
+  const made = new (old.constructor as new (length: number) => A)(2 * old.length)
+  made.set(old)
+  return made
+}

@@ -33,8 +33,6 @@ export const groupReader = (rows: Rows, table: Table, plan: CountPlan, tally: Ta
     return () => whole
   }
   if (readers.length === 1) {
-    const [name] = plan.dimensions as [string]
-    if (!isTimeDimension(name) && name !== goalDimension) return valueReader(name, tally, rows, plan.calendar)
     const [read] = readers as [GroupOf]
     return (row, hit, goal) => tally.groupOfOne(read(row, hit, goal))
   }
@@ -42,24 +40,6 @@ export const groupReader = (rows: Rows, table: Table, plan: CountPlan, tally: Ta
     for (let i = 0; i < readers.length; i++) of[i] = readers[i]!(row, hit, goal)
     return tally.groupOf(of)
   }
-}
-
-/** Where one dimension of values is all there is, a code has its group at once. */
-const valueReader = (name: string, tally: Tally, rows: Rows, calendar: Calendar): GroupOf => {
-  const { level, read } = dimensionOf(name)
-  const { codes, texts } = read(rows, calendar)
-  const groups = tally.ids[0]!.mapOf(texts)
-  const resolve = (code: number): number => {
-    const group = tally.groupOfOne(tally.ids[0]!.idOf(texts[code]!))
-    groups[code] = group + 1
-    return group
-  }
-  const groupAt = (i: number): number => {
-    const code = codes[i]!
-    const group = groups[code]!
-    return group > 0 ? group - 1 : resolve(code)
-  }
-  return level === 'visit' ? (row) => groupAt(row) : (_row, hit) => groupAt(hit)
 }
 
 const idReader = (name: string, ids: ValueIds, rows: Rows, calendar: Calendar): GroupOf => {

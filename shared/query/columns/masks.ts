@@ -57,6 +57,7 @@ export const createMasks = (filters: readonly Filter[], dones: readonly Filter[]
     const { codes, texts } = dimension.read(rows, calendar)
     const pass = passOf(leaf, texts)
     const mask = new Uint8Array(codes.length)
+    if (!pass.includes(0)) return { level: dimension.level, mask: mask.fill(1) }
     for (let i = 0; i < mask.length; i++) mask[i] = pass[codes[i]!]!
     return { level: dimension.level, mask }
   }

@@ -15,7 +15,14 @@ export const mergedTable = (parts: readonly Table[], cache: Cache): Table => {
   const name = hash('sha1', parts.map((part) => part.name).join('\n'))
   const key = (what: string): string => `${name} ${what}`
   let order: Promise<Order> | undefined
-  const ordered = (): Promise<Order> => (order ??= cachedOrder())
+  const ordered = (): Promise<Order> => {
+    // A store that failed once may be there when it is asked again.
+    order ??= cachedOrder().catch((error) => {
+      order = undefined
+      throw error
+    })
+    return order
+  }
   const cachedOrder = async (): Promise<Order> => {
     const known = cache.get<Order>(key('order'))
     if (known) return known
@@ -123,6 +130,7 @@ export const mergedTable = (parts: readonly Table[], cache: Cache): Table => {
       return indices.map(of)
     },
     identityOf,
+    cells: undefined,
     async propsOf() {
       const { sources, hits } = await ordered()
       const readers = await Promise.all(sources.map(({ part, group }) => parts[part]!.propsOf(group)))

@@ -9,11 +9,12 @@ export type Places = {
   placeOf(number: number): number
   has(number: number): boolean
   readonly size: number
-  /** Forgets all numbers and gives their room back. */
+  /** Forgets all numbers; much room is given back, little is kept for the next ones. */
   clear(): void
 }
 
 const least = 1_024
+const mostKept = 65_536
 const none = -1
 const bytesPerSlot = 12
 
@@ -71,11 +72,13 @@ export const createPlaces = (room: Room): Places => {
       return size
     },
     clear() {
+      if (size === 0) return
+      size = 0
+      if (slots <= mostKept) return void keys.fill(none)
       room.give(slots * bytesPerSlot)
       slots = 0
       keys = new Float64Array(0)
       places = new Uint32Array(0)
-      size = 0
     },
   }
 }

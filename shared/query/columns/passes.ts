@@ -2,7 +2,7 @@ import { hashOf } from '../../segment/groups.ts'
 import type { CountPlan } from '../counting.ts'
 import type { Visit } from '../merge.ts'
 import { planColumns } from '../reference.ts'
-import { kindsOf } from './count.ts'
+import { kindReader } from './count.ts'
 import { hitsOf, type Masks } from './masks.ts'
 import { createPlaces, type Places } from './numbers.ts'
 import { createSeveral, daysColumn, severalRows } from './several.ts'
@@ -18,7 +18,10 @@ const flagColumn = 's.bot'
 /** Visits that have rows on several of the days that are read. */
 export const severalOf = async (tables: readonly Table[], plan: CountPlan): Promise<Visit[]> => {
   const several = createSeveral(planColumns(plan), plan.range, plan.calendar)
-  for (const table of tables) {
+  for (const whole of tables) {
+    // Of a closed day they are among its edge rows, which are few.
+    const table = whole.cells ? await whole.cells.edge() : whole
+    if (!table) continue
     for (const [group, { rows }] of table.groups.entries()) {
       if (rows === 0) continue
       const found = severalRows(await table.load(group, [daysColumn]))
@@ -32,14 +35,16 @@ export const severalOf = async (tables: readonly Table[], plan: CountPlan): Prom
 /** What a pass reads of a plan. */
 export type PassPlan = Pick<CountPlan, 'range' | 'calendar' | 'bots' | 'room' | 'pause'>
 
-/** Leaves out of a mask of rows the visits on several days, and flagged ones; false when none is left. */
-export const leaveOut = (rows: Rows, mask: Uint8Array, bots: boolean): boolean => {
+/** Leaves out of a mask of rows the visits on several days, and flagged ones. Answers how many rows are left. */
+export const leaveOut = (rows: Rows, mask: Uint8Array, bots: boolean): number => {
   if (!bots) {
     const flags = rows.text(flagColumn)
     if (flags) for (let row = 0; row < mask.length; row++) if (flags.texts[flags.codes[row]!] !== '') mask[row] = 0
   }
   for (const row of severalRows(rows)) mask[row] = 0
-  return mask.includes(1)
+  let left = 0
+  for (let row = 0; row < mask.length; row++) left += mask[row]!
+  return left
 }
 
 /** Leaves out of a mask of hits (`undefined` = all pass) those that lie beside the range. */
@@ -100,14 +105,14 @@ export const isIn = (vis: string, { from, to }: Unit): boolean => {
 
 const noteDoers = (rows: Rows, table: Table, { of, updates }: Done, plan: PassPlan, did: Places): void => {
   const rowMask = new Uint8Array(rows.rows).fill(1)
-  if (!leaveOut(rows, rowMask, plan.bots)) return
+  if (leaveOut(rows, rowMask, plan.bots) === 0) return
   const passing = inRange(rows, table, hitsOf(of, rows, []), plan)!
   const counting = updates && hitsOf(updates, rows, [])
-  const kinds = kindsOf(rows)
+  const kindOf = kindReader(rows)
   for (let row = 0; row < rows.rows; row++) {
     if (rowMask[row] === 0) continue
     for (let hit = rows.firstHit[row]!; hit < rows.firstHit[row + 1]!; hit++) {
-      if (passing[hit] === 0 || (kinds[hit] === engagement && counting?.[hit] !== 1)) continue
+      if (passing[hit] === 0 || (kindOf(hit) === engagement && counting?.[hit] !== 1)) continue
       did.placeOf(rows.visitors[row]!)
       break
     }

@@ -14,6 +14,7 @@ import {
   type SegmentReader,
 } from '../../segment/read.ts'
 import type { Cache } from './cache.ts'
+import { storedCells } from './stored-cells.ts'
 import {
   type Identity,
   type NumberColumn,
@@ -199,6 +200,7 @@ export const storedTable = (named: { name: string; day: number }, head: Buffer, 
     },
     identityOf,
     propsOf,
+    cells: storedCells(named, reader, fetch, cache, (edge, own, fetchOwn) => storedTable(edge, own, fetchOwn, cache)),
     bytesOf(group, columns) {
       const { rows, hits } = reader.groups[group]!
       const sources = new Set(columns.flatMap((column) => sourcesOf(reader, column)))

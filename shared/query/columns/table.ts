@@ -1,4 +1,6 @@
 import type { Props } from '../../hit/record.ts'
+import type { CellCount, CellRevenue } from '../../segment/cells.ts'
+import type { CellsHead } from '../../segment/head.ts'
 import type { Numbers } from '../../segment/planes.ts'
 
 /**
@@ -47,6 +49,23 @@ export type Table = {
   identityOf(group: number): Promise<(row: number) => Identity>
   /** The properties of a hit of the group, by key; none where it has none. */
   propsOf(group: number): Promise<(hit: number) => [string, Props[string]][]>
+  /** Sums of a closed day, where they were kept. */
+  cells: TableCells | undefined
+}
+
+/** Sums of a closed day (sums.ts), and the rows that are in none of them. They hold for a day from `from` to `to` in `zone`. */
+export type TableCells = Pick<CellsHead, 'bounce' | 'zone' | 'from' | 'to'> & {
+  /** Whether these counts of a dimension are kept, and revenue if that is asked for. */
+  has(dimension: string, counts: readonly CellCount[], withRevenue: boolean): boolean
+  /** Some counts of each value of a dimension that it has. */
+  load(dimension: string, counts: readonly CellCount[], withRevenue: boolean): Promise<LoadedCells>
+  /** `undefined` where all rows are in cells. */
+  edge(): Promise<Table | undefined>
+}
+export type LoadedCells = {
+  codes: Uint32Array
+  counts: readonly (readonly [CellCount, Float64Array])[]
+  revenue: readonly CellRevenue[]
 }
 
 export const timeColumn = 'h.t'

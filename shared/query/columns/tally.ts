@@ -27,9 +27,11 @@ export const counts = {
   pagePairs: 13,
 } as const
 export const countWidth = 14
+/** All of them: what parts of a question have counted of other visitors adds up in each. */
+export const countNames = Object.keys(counts) as (keyof typeof counts)[]
 
-/** Ids of the values of one dimension, the same over all tables. */
-export const createValueIds = () => {
+/** Ids of the values of dimensions, the same over all tables. */
+const createValueIds = () => {
   const ids = new Map<string, number>()
   const values: string[] = []
   const byTexts = new WeakMap<readonly string[], Uint32Array>()
@@ -54,6 +56,22 @@ export const createValueIds = () => {
 }
 export type ValueIds = ReturnType<typeof createValueIds>
 
+/** Texts whose ids are kept for the next question: some 10 MB. */
+const mostKept = 65_536
+let kept = createValueIds()
+
+/**
+ * Ids for a question. They stay the same over questions, as do the dictionaries of closed days that are kept decoded: so each text of
+ * these is looked up once, not once for each question. With too many texts, the next question begins anew.
+ */
+const idsOfTexts = (): ValueIds => {
+  if (kept.values.length > mostKept) kept = createValueIds()
+  return kept
+}
+
+export const tooManyGroups = (most: number) =>
+  badQuery('dimensions', `they make more than ${most} groups; narrow the range, filter, or take fewer dimensions`)
+
 type TallyPlan = {
   dimensions: readonly string[]
   /** Place of the time dimension among them, -1 without one. */
@@ -67,7 +85,7 @@ type TallyPlan = {
 const firstGroups = 64
 
 export const createTally = ({ dimensions, timeAt, buckets, keep, room, mostGroups }: TallyPlan) => {
-  const ids: ValueIds[] = dimensions.map(createValueIds)
+  const ids: ValueIds[] = dimensions.map(idsOfTexts)
   const joins = dimensions.slice(1).map(() => createPlaces(room))
   const keys: string[] = []
   const values: (readonly string[])[] = []
@@ -123,8 +141,7 @@ export const createTally = ({ dimensions, timeAt, buckets, keep, room, mostGroup
     const texts = of.map((id, i) => (i === timeAt ? String(id) : ids[i]!.values[id]!))
     const key = keyOf(texts)
     if (keep && !keep.has(key)) return tailOf(bucket)
-    if (tally.groups >= mostGroups)
-      throw badQuery('dimensions', `they make more than ${mostGroups} groups; narrow the range, filter, or take fewer dimensions`)
+    if (tally.groups >= mostGroups) throw tooManyGroups(mostGroups)
     if (timeAt >= 0) texts[timeAt] = buckets!.labels[bucket]!
     return add(key, texts, of, bucket, false)
   }

@@ -4,8 +4,17 @@ import type { Table } from './table.ts'
 /** A range of visitor hashes, counted over all days before the next one begins. */
 export type Unit = { from: number; to: number }
 
-/** A unit has about so many rows, so that its sets stay small; there are at most as many units as a segment has row groups. */
-const unitRows = 1_000_000
+/** Units that lie beside each other, and the range of all visitors that are counted. */
+export type Share = { units: readonly Unit[]; of: Unit }
+
+export const spanOf = (units: readonly Unit[]): Unit => ({ from: units[0]!.from, to: units.at(-1)!.to })
+
+/**
+ * A unit has about `unit` rows, so that what is loaded for it stays small; there are at most as many units as a segment has row groups. Within
+ * one, `range` rows that pass are counted before the next visitors: what tells these apart stays in the processor's cache.
+ */
+export type Sizes = { unit: number; range: number }
+export const usualSizes: Sizes = { unit: 1_000_000, range: 8_192 }
 const mostUnits = 16
 const hashes = 2 ** 48
 
@@ -13,7 +22,7 @@ const hashes = 2 ** 48
  * The units of a question, and the share of all visitors that they hold: of more rows than `mostRows` the first half, quarter, … of the
  * hashes. Hashes fall evenly, so that is a fair sample of visitors, the same one each time.
  */
-export const unitsFor = (tables: readonly Table[], mostRows: number): { units: Unit[]; sampled: number } => {
+export const unitsFor = (tables: readonly Table[], mostRows: number, unitRows = usualSizes.unit): { units: Unit[]; sampled: number } => {
   const all = tables.reduce((sum, table) => sum + table.rows, 0)
   let sampled = 1
   while (all * sampled > mostRows && sampled > leastSample) sampled /= 2

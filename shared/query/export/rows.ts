@@ -1,4 +1,4 @@
-import { kindsOf } from '../columns/count.ts'
+import { kindReader } from '../columns/count.ts'
 import { createMasks, hitsOf, isOfVisits, type Masks } from '../columns/masks.ts'
 import type { Places } from '../columns/numbers.ts'
 import { commonColumns, didIn, inRange, leaveOut, type PassPlan } from '../columns/passes.ts'
@@ -98,12 +98,12 @@ async function* groupRows(table: Table, group: number, asked: Asked, plan: Expor
   const hitMask = inRange(rows, table, hitsOf(asked.hits, rows, asked.did), plan)
   const readers: ((row: number, hit: number) => Value)[] = []
   for (const column of plan.columns) readers.push(await column.open(rows, { table, group }))
-  const kinds = kindsOf(rows)
+  const kindOf = kindReader(rows)
   let batch: Batch = { rows: 0, values: readers.map(() => []) }
   for (let row = 0; row < rows.rows; row++) {
     if (rowMask[row] === 0) continue
     for (let hit = rows.firstHit[row]!; hit < rows.firstHit[row + 1]!; hit++) {
-      if (hitMask?.[hit] === 0 || (kinds[hit] === engagement && !plan.updates)) continue
+      if (hitMask?.[hit] === 0 || (kindOf(hit) === engagement && !plan.updates)) continue
       for (let i = 0; i < readers.length; i++) batch.values[i]!.push(readers[i]!(row, hit))
       if (++batch.rows < batchRows) continue
       yield batch
