@@ -8,6 +8,8 @@ export type ResolvedHit = {
   hit: ParsedHit
   id: string
   config: SiteConfig
+  /** Shard of the site that the visitor is in. */
+  sh: number
   vis: string
   vprev: string | undefined
   fs: number | undefined
@@ -34,13 +36,13 @@ export const recordHit = ({ hit, id }: ResolvedHit): RecordHit => ({
 })
 
 export const recordOf = (first: ResolvedHit, ev: RecordHit[]): HitsRecord => {
-  const { hit, config, vis, vprev, fs, user, geo, rule, dev, bot } = first
+  const { hit, config, sh, vis, vprev, fs, user, geo, rule, dev, bot } = first
   const place = geo.c === undefined && geo.r === undefined && geo.ci === undefined ? undefined : geo
   return {
     v: 1,
     cfg: config.version,
     site: hit.site,
-    sh: 0,
+    sh,
     vis,
     vprev,
     fs,
@@ -60,6 +62,7 @@ export const groupOf = (h: ResolvedHit): string =>
   [
     h.hit.site,
     h.config.version,
+    h.sh,
     h.vis,
     h.vprev,
     h.fs,
@@ -96,12 +99,15 @@ const splitByLimits = (first: ResolvedHit, hits: RecordHit[]): string[] => {
   return records
 }
 
+/** A record as it is appended: which shard of which site it belongs to, and its text. */
+export type BuiltRecord = { site: string; sh: number; body: string }
+
 /**
  * The hits of one request as `hits` records: each holds hits of one site and one visitor, in time order, within the limits.
  */
-export const buildRecords = (hits: readonly ResolvedHit[]): { site: string; body: string }[] => {
+export const buildRecords = (hits: readonly ResolvedHit[]): BuiltRecord[] => {
   const [only] = hits
-  if (only && hits.length === 1) return [{ site: only.hit.site, body: JSON.stringify(recordOf(only, [recordHit(only)])) }]
+  if (only && hits.length === 1) return [{ site: only.hit.site, sh: only.sh, body: JSON.stringify(recordOf(only, [recordHit(only)])) }]
   const groups = new Map<string, ResolvedHit[]>()
   for (const hit of [...hits].sort((a, b) => a.hit.t - b.hit.t)) {
     const name = groupOf(hit)
@@ -109,7 +115,8 @@ export const buildRecords = (hits: readonly ResolvedHit[]): { site: string; body
     if (group) group.push(hit)
     else groups.set(name, [hit])
   }
-  return [...groups.values()].flatMap((group) =>
-    splitByLimits(group[0]!, group.map(recordHit)).map((body) => ({ site: group[0]!.hit.site, body })),
-  )
+  return [...groups.values()].flatMap((group) => {
+    const { hit, sh } = group[0]!
+    return splitByLimits(group[0]!, group.map(recordHit)).map((body) => ({ site: hit.site, sh, body }))
+  })
 }

@@ -21,6 +21,14 @@ export const clientHash = (siteKey: string, site: string, client: string): strin
 export const agentHash = (salt: Buffer, site: string, address: string, agent: string): string =>
   keyed(salt.toString('base64'), 'agent', site, address, agent)
 
+/**
+ * A visitor's route, 0 to 255: in which shard of a large site he is. In cookie mode it is part of his hash; a cookieless visitor keeps it
+ * over the change of salts, so that he is found again in the same partition. Eight bits identify nobody.
+ */
+export const clientRoute = (vis: string): number => Number.parseInt(vis.slice(-2), 16)
+export const agentRoute = (siteKey: string, site: string, address: string, agent: string): number =>
+  clientRoute(keyed(siteKey, 'route', site, address, agent))
+
 /** The site's own id of a signed-in person, stored only so. */
 export const userHash = (siteKey: string, site: string, user: string): string => keyed(siteKey, 'user', site, user)
 

@@ -4,7 +4,7 @@ import { type HitsRecord, type RecordHit, type RefusalsRecord, recordLimits, ref
  * A `hits` record as it lies in the log. Only collect-hit writes there, yet a byte of a topic is trusted no more than one from
  * a browser: what has not the shape of a record is dead, with the reason, and costs only itself.
  */
-export type DeadReason = 'not-json' | 'unknown-version' | 'bad-shape' | 'unknown-config' | 'unusable'
+export type DeadReason = 'not-json' | 'unknown-version' | 'bad-shape' | 'unknown-config' | 'unusable' | 'fatal'
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || typeof value === 'string'

@@ -17,8 +17,11 @@ export type MinuteSums = { site: string; minute: number; pageviews: number; even
 /** A visitor was active at `t` (the greatest stands). */
 export type Seen = { site: string; vis: string; t: number }
 
-/** `bases`: where memtables begin that this change is the first to put rows into, as far as the caller knows. */
-export type RollupChange = { blocks: Block[]; bases: Base[]; minutes: MinuteSums[]; seen: Seen[] }
+/**
+ * `bases`: where memtables begin that this change is the first to put rows into, as far as the caller knows. `skipped`: bases below which rows were
+ * left out, because they are in segments.
+ */
+export type RollupChange = { blocks: Block[]; bases: Base[]; skipped?: Base[]; minutes: MinuteSums[]; seen: Seen[] }
 /** All rows of a site and day at event offsets below `base` are in segments. */
 export type Base = { site: string; day: number; base: number }
 
@@ -39,7 +42,9 @@ export type Memtables = {
   init(partition: number, fence: RollupFence, instead?: RollupFence): Promise<RollupFence>
   /**
    * If the stored fence equals `was` (gen, next, src): writes the change and `now`, all or nothing; else changes nothing: `stale`. `stale` too
-   * when a block lies below its memtable's base, or there is no base, neither stored nor among the change's. A stored base stands.
+   * when a block lies below its memtable's base, or there is no base, neither stored nor among the change's. A stored base stands. `stale` too
+   * when a stored base is lower than one below which rows were left out: bases were read, then the state was set back to where the fence is the
+   * same and those rows are needed.
    */
   commit(partition: number, was: RollupFence, now: RollupFence, change: RollupChange): Promise<'done' | 'stale'>
   /**

@@ -12,6 +12,8 @@ export type SegmentEntry = SiteDay & {
   to: number
   /** 0 = flushed from a memtable; 1 = a closed day, from 0 on. */
   level: 0 | 1
+  /** Version of the rows (ports/replays.ts): 0 as they came, else that of an order. Level 0 belongs to every version. */
+  ver: number
   /** Hash of the content. */
   name: string
   rows: number
@@ -27,10 +29,13 @@ export type SegmentChunk = { column: string; group: number; data: Buffer }
 export type OpenDay = SiteDay & { closed: boolean; oldest: number; newest: number }
 
 export type Segments = {
-  /** Stores a segment, then lists it: what is listed is whole. */
+  /** Stores a segment, then lists it: what is listed is whole. One of a version that the day is not in (any more) is not stored. */
   put(partition: number, entry: SegmentEntry, head: Buffer, chunks: readonly SegmentChunk[]): Promise<void>
-  /** The segments of one site on the days `fromDay ≤ day ≤ toDay`. Of one interval the closed day stands first: it stays. */
-  list(partition: number, site: string, fromDay: number, toDay: number): Promise<SegmentEntry[]>
+  /**
+   * The segments of one site on the days `fromDay ≤ day ≤ toDay`: those of level 0, and closed ones of a version (by default 0). Of one
+   * interval the closed day stands first: it stays.
+   */
+  list(partition: number, site: string, fromDay: number, toDay: number, ver?: number): Promise<SegmentEntry[]>
   /** The head of a listed segment; `undefined` when it was dropped. */
   head(partition: number, entry: SegmentEntry): Promise<Buffer | undefined>
   /** The chunks asked for, in that order; `undefined` for one that is not there. */
@@ -40,13 +45,13 @@ export type Segments = {
   /** All days that are open. */
   open(partition: number): Promise<OpenDay[]>
   /**
-   * Drops at most `limit` segments whose interval one of level 1 holds too that was made before `before`; answers how many went. None of
-   * a day that is open: what lies beyond its closed segment may stand on them.
+   * Drops at most `limit` segments whose interval one of level 1 and of their version holds too that was made before `before`; answers how
+   * many went. None of a day that is open, or that a version of it is behind of: what lies beyond its closed segment may stand on them.
    */
   dropSuperseded(partition: number, before: number, limit: number): Promise<number>
 }
 
-/** progress — from where a stage that has lost its state begins again. */
+/** progress — marks that only move forward: from where a stage that has lost its state begins again, and how far its state has been. */
 export type Progress = {
   get(stage: string, partition: number): Promise<{ next: number; src: number } | undefined>
   /** Moves it forward; a mark that is behind the one that stands changes nothing. */

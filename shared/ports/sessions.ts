@@ -39,7 +39,7 @@ export type EnrichChange = {
 }
 
 /** Rows that are older than these log times count as absent already; sweeping them changes no answer. */
-type SweepHorizon = { sessionsBefore: number; idsBefore: number }
+export type SweepHorizon = { sessionsBefore: number; idsBefore: number }
 
 export type Sessions = {
   /** Fence and state in one atomic read. */

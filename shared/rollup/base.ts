@@ -24,9 +24,13 @@ export const blockDays = ({ blocks }: Folded): SiteDay[] => blocks.map(({ site, 
 /** The change as it can be committed. Only bases that were not stored are named: a stored one that is gone must not be made anew. */
 export const onBases = (folded: Folded, known: readonly KnownBase[]): RollupChange => {
   const kept = folded.blocks.flatMap((block, i) => (block.from >= known[i]!.base ? [{ block, known: known[i]! }] : []))
+  const skipped = folded.blocks.flatMap((block, i) =>
+    block.from < known[i]!.base ? [{ site: block.site, day: block.day, base: known[i]!.base }] : [],
+  )
   return {
     ...folded,
     blocks: kept.map(({ block }) => block),
+    skipped,
     bases: kept.flatMap(({ block: { site, day }, known: { stored, base } }) => (stored ? [] : [{ site, day, base }])),
   }
 }

@@ -131,9 +131,18 @@ const usable = (one: Accepted): Accepted => {
   }
 }
 
-/** The same, with events whose content cannot be used in the ledger as dead: one of them must not stop the partition for ever. */
-export const foldUsable = (accepted: readonly Accepted[], from: number, to: number): { events: EventRecord[]; change: Folded } => {
+/**
+ * The same, with events whose content cannot be used in the ledger as dead: one of them must not stop the partition for ever. `none`: not
+ * one is to be used, whatever it holds.
+ */
+export const foldUsable = (
+  accepted: readonly Accepted[],
+  from: number,
+  to: number,
+  none = false,
+): { events: EventRecord[]; change: Folded } => {
   const fold = (all: readonly Accepted[]) => ({ events: all.map(({ event }) => event), change: foldEvents(all, from, to) })
+  if (none) return fold(accepted.map(({ offset, event }) => ({ offset, event: deadOf(event) })))
   try {
     return fold(accepted)
   } catch {

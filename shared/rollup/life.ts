@@ -11,6 +11,8 @@ export const lifeLimits = {
   /** A day is closed so long after its end, and again when late rows have come and none for so long. */
   closeAfterMs: 2 * 3_600_000,
   closeAgainMs: 6 * 3_600_000,
+  /** A closed day of fewer rows has no cells: its rows are counted in no time, and cells would take more room than they do. */
+  cellRows: 1_000,
   /** At the latest: a busy site has late rows for three days, and never six hours without. */
   closeLateMs: 24 * 3_600_000,
   /** Flushed rows that no closed segment has after so long: closing does not work. */
@@ -32,6 +34,8 @@ export const lifeLimits = {
   sliceMs: 10,
   /** After a commit it is looked for work only so often (clock). */
   lookMs: 1_000,
+  /** How far the state has come is kept this often (clock) while events are taken, and on each tick. */
+  reachedMs: 10_000,
   /** Memtables and superseded segments of one look. */
   atOnce: 200,
   /** Events that one tick trims: some tens of megabytes, 5,000 a second. After an upgrade there may be years of them. */

@@ -4,6 +4,7 @@ import { defaults, retentionLimits, retentionOf, type SiteConfig, sessionTimeout
 import { siteName } from './domain.ts'
 import type { Cures } from './fields.ts'
 import { checkSegments, goalCures, goalsSchema, segmentCures, segmentsSchema } from './goals.ts'
+import { changeShards, shardNumbers, shardsOf } from './shards.ts'
 import { changeZone, isTimeZone } from './zone.ts'
 
 /** A site's options as its owner writes them, and how they become the next version of its configuration. */
@@ -76,6 +77,7 @@ const optionShape = {
   goals: goalsSchema,
   segments: segmentsSchema,
   retention: z.int().min(0).max(retentionLimits.most),
+  shards: z.int().refine((n) => shardNumbers.includes(n)),
 }
 
 /** What to send for each option. */
@@ -97,6 +99,7 @@ const optionCures = {
   ...goalCures,
   ...segmentCures,
   retention: 'whole months from 1 to 1200, or 0 for ever',
+  shards: '1, 2, 4, 8, 16, 32, 64, 128 or 256',
 } as const satisfies Cures
 
 export const changeSchema = z.strictObject({ ...optionShape, version: z.int().min(1) }).partial()
@@ -132,6 +135,7 @@ const changedBy = (config: SiteConfig, options: SiteOptions, now: number): SiteC
   origins: options.origins ?? config.origins,
   ...given('goals', options.goals ?? config.goals),
   ...given('segments', options.segments ?? config.segments),
+  ...(options.shards === undefined ? {} : given('shards', changeShards(config.shards ?? [], options.shards, now))),
   ...(options.retention === undefined || options.retention === retentionOf(config) ? {} : { retentionMonths: options.retention }),
 })
 
@@ -207,6 +211,7 @@ export const siteView = (config: SiteConfig, url: string) => ({
   goals: config.goals ?? [],
   segments: config.segments ?? [],
   retention: retentionOf(config),
+  shards: shardsOf(config),
   script: scriptTag(url, config),
 })
 

@@ -3,6 +3,9 @@
 /** A time zone (IANA name) from an instant on (ms UTC; the first one from −∞, stored as 0). */
 export type ZoneSpan = { tz: string; from: number }
 
+/** 2^bits shards from an instant on (ms UTC). */
+export type ShardSpan = { bits: number; from: number }
+
 /**
  * What the owner wants visitors to do: see a page, cause an event, or see so much of a page. `page` is a pattern: `*` stands for any
  * characters but `/`, `**` for any.
@@ -51,6 +54,8 @@ export type SiteConfig = {
   /** Absent in configurations that were written before there were any. */
   goals?: Goal[]
   segments?: Segment[]
+  /** Into how many shards its visitors are spread; absent = one. Written a day ahead, so that every collect-hit knows it in time. */
+  shards?: ShardSpan[]
 }
 
 export const defaults = {

@@ -6,14 +6,23 @@ import { isOwnHost, type SiteConfig } from '../site/config.ts'
  * a rule on the address (both resolved at the edge), then the site's rules on what is stored.
  */
 export const flagOf = (record: HitsRecord, hit: RecordHit, config: SiteConfig): string | undefined =>
-  record.bot ?? record.net?.rule ?? hostFlag(hit, config) ?? ruleFlag(record, hit, config)
+  record.bot ?? record.net?.rule ?? siteFlag(hit, record.geo?.c, config)
 
-const hostFlag = ({ host }: RecordHit, config: SiteConfig): string | undefined =>
+/** Flags that a site's rules give by what is stored of a hit: they can be looked at anew. */
+export const siteFlags: ReadonlySet<string> = new Set(['host', 'path', 'country'])
+
+/** The first of them that a hit has, of a visitor from this country. */
+export const siteFlag = (hit: Placed, country: string | undefined, config: SiteConfig): string | undefined =>
+  hostFlag(hit, config) ?? ruleFlag(hit, country, config)
+
+type Placed = Pick<RecordHit, 'host' | 'path'>
+
+const hostFlag = ({ host }: Placed, config: SiteConfig): string | undefined =>
   host !== undefined && !isOwnHost(config, host) ? 'host' : undefined
 
-const ruleFlag = ({ geo }: HitsRecord, { path }: RecordHit, { exclude }: SiteConfig): string | undefined => {
+const ruleFlag = ({ path }: Placed, country: string | undefined, { exclude }: SiteConfig): string | undefined => {
   if (path !== undefined && exclude.paths.some((pattern) => matchesPath(pattern, path))) return 'path'
-  return geo?.c !== undefined && exclude.countries.includes(geo.c) ? 'country' : undefined
+  return country !== undefined && exclude.countries.includes(country) ? 'country' : undefined
 }
 
 /** A path rule is the whole path, or its beginning when it ends in `*`. */

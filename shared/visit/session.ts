@@ -62,8 +62,11 @@ const putPage = (copy: Session, { t, n, path, host }: RecordHit): void => {
 }
 
 const putVerdict = (copy: Session): void => {
-  if (!copy.bot && (copy.last - copy.start > visitLimits.ms || copy.ev > visitLimits.hits)) copy.bot = 'endless'
+  if (!copy.bot && isEndless(copy)) copy.bot = 'endless'
 }
+
+/** No person's visit is so long. */
+export const isEndless = ({ start, last, ev }: Session): boolean => last - start > visitLimits.ms || ev > visitLimits.hits
 
 /** A session after a further hit of it (no engagement update). */
 export const extend = (s: Session, hit: RecordHit, day: Day, vis: string, user: string | undefined): Session => {

@@ -13,7 +13,10 @@ import { nameOf, type VisitState } from './state.ts'
  * `applyEvent` does, with the event. Expiry is decided here, where a session or an id is read, from the record's log time.
  */
 
-/** Ids are known this long, in log time: a retry within it counts once. */
+/**
+ * Ids are known this long at the most, in log time, and this long where nobody says less: a retry within it counts once. So far back the
+ * log of events is kept, and the state folded anew, whatever is said.
+ */
 export const retryHorizonMs = 24 * 3_600_000
 
 const hourMs = 3_600_000
@@ -90,6 +93,7 @@ type Progress = {
   lanes: Map<string, Lane>
   taken: Set<string>
   line: number
+  horizonMs: number
 }
 
 /**
@@ -119,11 +123,11 @@ const laneOf = (progress: Progress, isFlagged: boolean): Lane => {
 }
 
 /** An imported hit is known by its line alone: its id is kept nowhere, and another hit's must not hide it. */
-const isRepeat = ({ state, record, position, taken, line }: Progress, { id, l }: RecordHit): boolean => {
+const isRepeat = ({ state, record, position, taken, line, horizonMs }: Progress, { id, l }: RecordHit): boolean => {
   if (taken.has(id)) return true
   if (record.imp && l !== undefined) return l <= line
   const first = state.ids.get(nameOf(record.site, id))
-  return first !== undefined && position.lt - first <= retryHorizonMs
+  return first !== undefined && position.lt - first <= horizonMs
 }
 
 const storedHit = ({ id, t, n, path, host, ti, r, p, rev, fg, sd }: RecordHit, day: Day): EventHit => ({
@@ -200,7 +204,14 @@ const takeHit = (progress: Progress, hit: RecordHit, flag: string | undefined): 
 }
 
 /** The event of a record of hits: repeats dropped by id, each hit given to its session, all of it summed for the ledger. */
-export const hitsEvent = (record: HitsRecord, flags: Flags, position: Position, config: SiteConfig, state: VisitState): EventRecord => {
+export const hitsEvent = (
+  record: HitsRecord,
+  flags: Flags,
+  position: Position,
+  config: SiteConfig,
+  state: VisitState,
+  horizonMs: number = retryHorizonMs,
+): EventRecord => {
   const source = record.imp?.src
   const progress: Progress = {
     record,
@@ -213,6 +224,7 @@ export const hitsEvent = (record: HitsRecord, flags: Flags, position: Position, 
     lanes: new Map(),
     taken: new Set(),
     line: source === undefined ? 0 : (state.lines.get(nameOf(record.site, source)) ?? 0),
+    horizonMs,
   }
   const hits = record.ev.map((hit, i) => ({ hit, flag: flags[i] }))
   if (hits.length > 1) hits.sort((a, b) => a.hit.t - b.hit.t)

@@ -2,7 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Bus } from '#shared/ports/bus.ts'
 
 /** What every bus must do. `near` and `far` may be two ends of one bus, or the same. */
-export type BusUnderTest = { near: Bus; far: Bus; close(): Promise<void> | void }
+export type BusUnderTest = {
+  near: Bus
+  far: Bus
+  /** Waits until what `far` has subscribed is known to where `near` publishes, for a bus between processes. */
+  settled?(): Promise<void>
+  close(): Promise<void> | void
+}
 
 const first = (bus: Bus, subject: string) =>
   new Promise<string>((resolve) => {
@@ -22,6 +28,7 @@ export const busContract = (name: string, open: () => Promise<BusUnderTest>): vo
 
     test('a message reaches who has subscribed, with its text', async () => {
       const got = first(under.far, 'live.a.example')
+      await under.settled?.()
       under.near.publish('live.a.example', '{"ü":1}')
       expect(await got).toBe('{"ü":1}')
     })
@@ -30,12 +37,14 @@ export const busContract = (name: string, open: () => Promise<BusUnderTest>): vo
       const heard: string[] = []
       const leave = under.far.subscribe('a', (message) => heard.push(message))
       const end = first(under.far, 'end')
+      await under.settled?.()
       under.near.publish('b', 'other')
       under.near.publish('a', 'mine')
       under.near.publish('end', '')
       await end
       leave()
       const again = first(under.far, 'end')
+      await under.settled?.()
       under.near.publish('a', 'late')
       under.near.publish('end', '')
       await again

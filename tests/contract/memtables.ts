@@ -139,6 +139,27 @@ export const memtablesContract = (name: string, open: () => Promise<MemtablesUnd
         expect(await under.memtables.commit(0, was, now, change)).toBe('done')
         expect((await read()).intervals).toEqual([{ day: 20261025, from: 4, to: 20, rows: 2 }])
       })
+
+      // A base that was read, then the state was set back to where the fence is the same: the rows are not cold there.
+      test.each([
+        ['lower than what rows were left out for: stale, and nothing is changed', 5, 'stale'],
+        ['as it was when rows were left out: done', 4, 'done'],
+      ])('%s', async (_what, base, wanted) => {
+        expect(await commit([block(20261025, 5, 6)], [{ site: 'a.example', day: 20261025, base: 4 }])).toBe('done')
+        const before = await read()
+        const [was, now] = [
+          { ...fence, next: 10, src: 1 },
+          { ...fence, next: 20, src: 2 },
+        ]
+        const skipped = [
+          { site: 'a.example', day: 20261024, base: 9 }, // of which nothing is stored: it is all cold
+          { site: 'a.example', day: 20261025, base },
+        ]
+        const change = { ...nothing, skipped, blocks: [block(20261026, 10, 20)], bases: [{ site: 'a.example', day: 20261026, base: 9 }] }
+        expect(await under.memtables.commit(0, was, now, change)).toBe(wanted)
+        if (wanted === 'stale') expect(await read()).toEqual(before)
+        else expect((await under.memtables.fence(0))?.next).toBe(20)
+      })
     })
 
     describe('page by page', () => {

@@ -17,7 +17,7 @@ export const retentionContract = (name: string, open: () => Promise<RetentionUnd
 
     const chunk = { column: 's.off', group: 0 }
     const put = async (fields: Partial<SegmentEntry> = {}): Promise<SegmentEntry> => {
-      const entry = { site, day, from: 0, to: 5, level: 1 as const, name: 'n', rows: 1, hits: 1, bytes: 1, at: 1, ...fields }
+      const entry = { site, day, from: 0, to: 5, level: 1 as const, ver: 0, name: 'n', rows: 1, hits: 1, bytes: 1, at: 1, ...fields }
       await under.segments.put(0, entry, Buffer.from('head'), [{ ...chunk, data: Buffer.from([1]) }])
       return entry
     }

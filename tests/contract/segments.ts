@@ -11,6 +11,7 @@ const entry = (from: number, to: number, fields: Partial<SegmentEntry> = {}): Se
   from,
   to,
   level: 0,
+  ver: 0,
   name: `${from}-${to}`,
   rows: 3,
   hits: 5,

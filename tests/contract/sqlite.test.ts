@@ -6,13 +6,16 @@ import { createLogFile } from '#shared/engines/sqlite/log.ts'
 import { createThreadWriter, serveThreadWriter } from '#shared/engines/sqlite/log-thread.ts'
 import { createSessions } from '#shared/engines/sqlite/sessions.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
+import { createGenerationList } from '../model/generations.ts'
 import { createRandom } from '../model/random.ts'
 import { createVirtualClock } from '../model/virtual-clock.ts'
 import { busContract } from './bus.ts'
+import { generationsContract, oneGenerationContract } from './generations.ts'
 import { importsContract } from './imports.ts'
 import { leasesContract } from './leases.ts'
 import { logContract } from './log.ts'
 import { memtablesContract } from './memtables.ts'
+import { replaysContract } from './replays.ts'
 import { retentionContract } from './retention.ts'
 import { sealsContract } from './seals.ts'
 import { segmentsContract } from './segments.ts'
@@ -72,8 +75,12 @@ sealsContract('SQLite in memory', inMemory)
 sealsContract('SQLite in a folder', inFolder)
 segmentsContract('SQLite in memory', inMemory)
 segmentsContract('SQLite in a folder', inFolder)
+replaysContract('SQLite in memory', inMemory)
+replaysContract('SQLite in a folder', inFolder)
 retentionContract('SQLite in memory', inMemory)
 retentionContract('SQLite in a folder', inFolder)
+oneGenerationContract('SQLite in a folder', inFolder)
+generationsContract('of the model', async () => ({ generations: createGenerationList(), close: () => undefined }))
 sitesContract('SQLite in memory', inMemory)
 sitesContract('SQLite in a folder', inFolder)
 importsContract('SQLite in memory', inMemory)

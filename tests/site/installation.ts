@@ -3,7 +3,9 @@ import { createHandler } from '#functions/manage-sites/handler.ts'
 import type { Clock } from '#shared/clock.ts'
 import { openDatabase } from '#shared/engines/sqlite/database.ts'
 import { formats } from '#shared/engines/sqlite/formats.ts'
+import { createGenerations } from '#shared/engines/sqlite/generations.ts'
 import { createImports } from '#shared/engines/sqlite/imports.ts'
+import { createReplays, createVersions } from '#shared/engines/sqlite/replays.ts'
 import { createSites } from '#shared/engines/sqlite/sites.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { hashOf, newKey, type Role } from '#shared/site/access.ts'
@@ -52,7 +54,16 @@ export const anInstallation = async ({
   sites?: string[]
 } = {}) => {
   const db = openDatabase(formats.site, { path: ':memory:' })
-  const ports = { ...createSites(db), ...createImports(db), clock: aClock(), url }
+  const versions = createVersions(openDatabase(formats.state, { path: ':memory:' }))
+  const ports = {
+    ...createSites(db),
+    ...createImports(db),
+    replays: createReplays(db),
+    versions,
+    generations: createGenerations(1),
+    clock: aClock(),
+    url,
+  }
   const handle: Handler = createHandler(ports)
 
   const aKey = async (role: Role, site = ''): Promise<string> => {

@@ -7,10 +7,12 @@ import type { LogReader, LogTrimmer, LogWriter, Topic } from '../../ports/log.ts
 import { createBus } from './bus.ts'
 import { openDatabase, primaryCode, sqliteBusy } from './database.ts'
 import { type FileName, formats, pathOf } from './formats.ts'
+import { createGenerations } from './generations.ts'
 import { createImports } from './imports.ts'
 import { createLeases } from './leases.ts'
 import { createLogFile, createLogReader, createLogWriter } from './log.ts'
 import { createMemtables } from './memtables.ts'
+import { createReplays, createVersions } from './replays.ts'
 import { createRetention } from './retention.ts'
 import { createSeals } from './seals.ts'
 import { createProgress, createSegments } from './segments.ts'
@@ -62,14 +64,20 @@ const sessionFlushMs = 2_000
 /** One of the folder's files, open for its writer. */
 export const openFile = (folder: string, name: FileName): DatabaseSync => openDatabase(formats[name], { path: pathOf(folder, name) })
 
-/** Which files a thread writes; it reads the others. `hitsWriter`: writes of log.db go to the thread that owns it. */
-export type Part = { folder: string; writes: readonly FileName[]; busName?: string; hitsWriter?: LogWriter & LogTrimmer }
+/** Which files a thread writes; it reads the others. `hitsWriter`: writes of log.db go to the thread that owns it. One machine has one partition. */
+export type Part = {
+  folder: string
+  writes: readonly FileName[]
+  busName?: string
+  hitsWriter?: LogWriter & LogTrimmer
+  partitions?: number
+}
 
 /**
  * All ports over one data folder for one thread. What a thread may not write is opened read-only, so its writes fail loudly.
  * `close` ends what was opened, in reverse order, and may be called twice.
  */
-export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock: Clock) => {
+export const openFolder = ({ folder, writes, busName, hitsWriter, partitions = 1 }: Part, clock: Clock) => {
   const closers: (() => void)[] = []
   const open = (name: FileName) => {
     const db = openDatabase(formats[name], { path: pathOf(folder, name), readOnly: !writes.includes(name) })
@@ -110,12 +118,15 @@ export const openFolder = ({ folder, writes, busName, hitsWriter }: Part, clock:
     if (writes.includes('state')) closers.push(() => sessions.flush())
     const ports = {
       log,
+      generations: createGenerations(partitions),
       sessions,
       memtables: createMemtables(stateDb),
       seals: createSeals(stateDb),
       segments: createSegments(stateDb),
       progress: createProgress(stateDb),
       retention: createRetention(stateDb),
+      versions: createVersions(stateDb),
+      replays: createReplays(siteDb),
       ...createSites(siteDb),
       ...createImports(siteDb),
       bus,

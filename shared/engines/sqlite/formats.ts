@@ -3,6 +3,7 @@ import type { FileFormat } from './database.ts'
 import { importTables } from './imports.ts'
 import { topicTables } from './log.ts'
 import { memtableTables } from './memtables.ts'
+import { replayTables, versionTables } from './replays.ts'
 import { retentionTables } from './retention.ts'
 import { sealTables } from './seals.ts'
 import { segmentTables } from './segments.ts'
@@ -10,8 +11,8 @@ import { sessionTables } from './sessions.ts'
 import { siteTables } from './sites.ts'
 
 /**
- * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions, memtables and segments, `site.db` sites, salts,
- * secrets and imports, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
+ * The data folder (data.md §16): `log.db` hits, `state.db` events, dead records, sessions, memtables, segments and versions of days,
+ * `site.db` sites, salts, secrets, imports and orders of replays, `lock.db` held for as long as a process works in the folder. Format versions are only ever added to.
  */
 export const formats = {
   log: {
@@ -31,6 +32,7 @@ export const formats = {
     migrations: [
       topicTables('events') + topicTables('dead') + sessionTables + memtableTables,
       sealTables + segmentTables + retentionTables,
+      versionTables,
     ],
   },
   site: {
@@ -40,7 +42,7 @@ export const formats = {
     cacheKib: 2_048,
     checkpointPages: 1_000,
     secureDelete: true,
-    migrations: [siteTables, importTables],
+    migrations: [siteTables, importTables, replayTables],
   },
 } as const satisfies Record<string, FileFormat>
 

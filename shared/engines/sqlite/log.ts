@@ -37,8 +37,12 @@ const prepare = (db: DatabaseSync, topic: Topic) => ({
   /** The row that holds a position, or the last one before it. */
   at: db.prepare(`SELECT pos, n, t FROM ${topic} WHERE pos >= ? AND pos <= ? ORDER BY pos DESC LIMIT 1`),
   read: db.prepare(`SELECT pos, n, t, lengths, body FROM ${topic} WHERE pos >= ? AND pos < ? ORDER BY pos`),
-  part: db.prepare(`SELECT id, earliest FROM ${topic}_part WHERE part = ?`),
-  newPart: db.prepare(`INSERT INTO ${topic}_part (part, id, earliest) VALUES (?, ?, 0) ON CONFLICT DO NOTHING`),
+  part: db.prepare(`SELECT earliest FROM ${topic}_part WHERE part = ?`),
+  /** The topic's identity is in the row of partition 0, which is there from the beginning; all partitions have the same. */
+  topic: db.prepare(`SELECT id FROM ${topic}_part WHERE part = 0`),
+  newPart: db.prepare(
+    `INSERT INTO ${topic}_part (part, id, earliest) SELECT ?, id, 0 FROM ${topic}_part WHERE part = 0 ON CONFLICT DO NOTHING`,
+  ),
   drop: db.prepare(`DELETE FROM ${topic} WHERE pos = ?`),
   /** Bounded above too, else every row of the log would be looked at. */
   trim: db.prepare(`DELETE FROM ${topic} WHERE pos IN
@@ -68,11 +72,12 @@ const headAt = ({ at }: Statements, partition: number, offset: number): Head | u
 }
 
 const endsOf = (statements: Statements, partition: number): LogEnds & { time: number } => {
-  const known = statements.part.get(partition) as { id: string; earliest: number } | undefined
+  const { id } = statements.topic.get() as { id: string }
+  const known = statements.part.get(partition) as { earliest: number } | undefined
   const newest = headAt(statements, partition, partitionSpan - 1)
   const earliest = known?.earliest ?? 0
   const end = newest ? newest.pos - partition * partitionSpan + newest.n : earliest
-  return { id: known?.id ?? '', earliest, end: Math.max(end, earliest), time: newest?.t ?? 0 }
+  return { id, earliest, end: Math.max(end, earliest), time: newest?.t ?? 0 }
 }
 
 /** Takes the records of a row from `from` on into the list; false when a limit is reached. */
@@ -199,7 +204,7 @@ export const createLogFile = (db: DatabaseSync, clock: Clock, bus: Bus): LogFile
     const name = `${topic} ${partition}`
     let tail = tails.get(name)
     if (!tail) {
-      of(topic).newPart.run(partition, clock.random(16).toString('hex'))
+      of(topic).newPart.run(partition)
       const { end, time } = endsOf(of(topic), partition)
       tail = { next: end, time }
       tails.set(name, tail)

@@ -88,6 +88,10 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
     return bases.every((base, i) => base !== undefined && blocks[i]!.from >= base) ? (bases as number[]) : undefined
   }
 
+  /** Whether rows were left out that the state does not have cold. */
+  const lacks = (partition: number, skipped: readonly Base[]): boolean =>
+    skipped.some(({ site, day, base }) => ((sql.base.get(partition, site, day) as { base: number } | undefined)?.base ?? base) < base)
+
   const putBlocks = (partition: number, was: RollupFence, now: RollupFence, blocks: readonly Block[], bases: readonly number[]): void => {
     for (const [i, b] of blocks.entries()) {
       sql.grow.run(partition, b.site, b.day, bases[i]!, was.next, was.src, b.rows, Buffer.byteLength(b.body), now.logTime)
@@ -106,11 +110,11 @@ export const createMemtables = (db: DatabaseSync): Memtables => {
           return fenceOf(partition)!
         }),
       ),
-    commit: (partition, was, now, { blocks, bases: given, minutes, seen }) =>
+    commit: (partition, was, now, { blocks, bases: given, skipped = [], minutes, seen }) =>
       guarded(() =>
         inTransaction(db, () => {
           const bases = basesOf(partition, blocks, given)
-          if (!bases) return 'stale'
+          if (!bases || lacks(partition, skipped)) return 'stale'
           const moved = sql.moveFence.run(now.gen, now.topic, now.next, now.src, now.logTime, partition, was.gen, was.next, was.src)
           if (moved.changes === 0) return 'stale'
           putBlocks(partition, was, now, blocks, bases)

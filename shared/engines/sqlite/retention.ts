@@ -14,6 +14,8 @@ const prepare = (db: DatabaseSync) => ({
   segments: db.prepare('SELECT id FROM segment WHERE part = ? AND site = ? AND day = ?'),
   drop: db.prepare('DELETE FROM segment WHERE id = ?'),
   dropChunks: db.prepare('DELETE FROM chunk WHERE segment = ?'),
+  dropVersions: db.prepare('DELETE FROM version_day WHERE part = ? AND site = ? AND day = ?'),
+  dropActive: db.prepare('DELETE FROM active_day WHERE part = ? AND site = ? AND day = ?'),
   remember: db.prepare('INSERT INTO dropped (part, site, day) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET day = max(day, excluded.day)'),
   dropped: db.prepare('SELECT day FROM dropped WHERE part = ? AND site = ?'),
 })
@@ -31,6 +33,8 @@ export const createRetention = (db: DatabaseSync): Retention => {
           if (ids.length === 0) return false
           for (const { id } of ids) sql.drop.run(id)
           for (const { id } of ids) sql.dropChunks.run(id)
+          sql.dropVersions.run(partition, site, day)
+          sql.dropActive.run(partition, site, day)
           sql.remember.run(partition, site, day)
           return true
         }),

@@ -20,20 +20,20 @@ export const segmentTables = `
   CREATE TABLE progress (stage TEXT, part INTEGER, next INTEGER NOT NULL, src INTEGER NOT NULL, PRIMARY KEY (stage, part)) WITHOUT ROWID;
 `
 
-const key = 'part = ? AND site = ? AND day = ? AND "from" = ? AND "to" = ? AND level = ? AND name = ?'
+const key = 'part = ? AND site = ? AND day = ? AND "from" = ? AND "to" = ? AND level = ? AND ver = ? AND name = ?'
 
 const prepare = (db: DatabaseSync) => ({
-  put: db.prepare(`INSERT INTO segment (part, site, day, "from", "to", level, name, rows, hits, bytes, at, head)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
+  put: db.prepare(`INSERT INTO segment (part, site, day, "from", "to", level, ver, name, rows, hits, bytes, at, head)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
   putChunk: db.prepare('INSERT INTO chunk (segment, col, rg, data) VALUES (?, ?, ?, ?)'),
-  list: db.prepare(`SELECT site, day, "from", "to", level, name, rows, hits, bytes, at FROM segment
-    WHERE part = ? AND site = ? AND day BETWEEN ? AND ? ORDER BY day, "from", "to" DESC, level DESC`),
+  list: db.prepare(`SELECT site, day, "from", "to", level, ver, name, rows, hits, bytes, at FROM segment
+    WHERE part = ? AND site = ? AND day BETWEEN ? AND ? AND (level = 0 OR ver = ?) ORDER BY day, "from", "to" DESC, level DESC`),
   head: db.prepare(`SELECT head FROM segment WHERE ${key}`),
   id: db.prepare(`SELECT id FROM segment WHERE ${key}`),
   chunk: db.prepare('SELECT data FROM chunk WHERE segment = ? AND col = ? AND rg = ?'),
   firstDay: db.prepare('SELECT day FROM segment WHERE part = ? AND site = ? AND day > 0 ORDER BY day LIMIT 1'),
   lastDay: db.prepare('SELECT day FROM segment WHERE part = ? AND site = ? AND day > 0 ORDER BY day DESC LIMIT 1'),
-  closedTo: db.prepare('SELECT max("to") AS "to" FROM segment WHERE part = ? AND site = ? AND day = ? AND level = 1'),
+  closedTo: db.prepare('SELECT max("to") AS "to" FROM segment WHERE part = ? AND site = ? AND day = ? AND level = 1 AND ver = 0'),
   beyond: db.prepare(`SELECT min(at) AS oldest, max(at) AS newest FROM segment
     WHERE part = ? AND site = ? AND day = ? AND level = 0 AND "to" > ?`),
   putOpen: db.prepare(`INSERT INTO open_day (part, site, day, closed, oldest, newest) VALUES (?, ?, ?, ?, ?, ?)
@@ -42,19 +42,23 @@ const prepare = (db: DatabaseSync) => ({
   open: db.prepare('SELECT site, day, closed, oldest, newest FROM open_day WHERE part = ?'),
   /** Not the furthest closed segment itself, nor another one of its interval: one of them must stay. */
   supersede: db.prepare(`UPDATE segment SET superseded = ?1 FROM
-    (SELECT max("to") AS reach FROM segment WHERE part = ?2 AND site = ?3 AND day = ?4 AND level = 1)
-    WHERE part = ?2 AND site = ?3 AND day = ?4 AND superseded IS NULL AND ("to" < reach OR ("to" = reach AND level = 0))`),
-  /** While a day is open, a chain may still need what its closed segment has too. */
+    (SELECT max("to") AS reach FROM segment WHERE part = ?2 AND site = ?3 AND day = ?4 AND level = 1 AND ver = ?5)
+    WHERE part = ?2 AND site = ?3 AND day = ?4 AND ver = ?5 AND superseded IS NULL AND ("to" < reach OR ("to" = reach AND level = 0))`),
+  setDue: db.prepare('UPDATE version_day SET due = max(due, ?) WHERE part = ? AND site = ? AND day = ?'),
+  setMade: db.prepare('UPDATE version_day SET made = max(made, ?) WHERE part = ? AND site = ? AND day = ? AND ver = ?'),
+  /** While a day is open, or a version of it is behind, a chain may still need what its closed segment has too. */
   old: db.prepare(`SELECT id FROM segment WHERE part = ? AND superseded < ? AND NOT EXISTS
     (SELECT 1 FROM open_day WHERE open_day.part = segment.part AND open_day.site = segment.site AND open_day.day = segment.day)
+    AND NOT EXISTS (SELECT 1 FROM version_day WHERE version_day.part = segment.part AND version_day.site = segment.site
+      AND version_day.day = segment.day AND due > made)
     ORDER BY superseded LIMIT ?`),
   dropChunks: db.prepare('DELETE FROM chunk WHERE segment = ?'),
   drop: db.prepare('DELETE FROM segment WHERE id = ?'),
 })
 
 const dayOf = (partition: number, { site, day }: SegmentEntry) => [partition, site, day] as const
-const keyOf = (partition: number, { site, day, from, to, level, name }: SegmentEntry) =>
-  [partition, site, day, from, to, level, name] as const
+const keyOf = (partition: number, { site, day, from, to, level, ver, name }: SegmentEntry) =>
+  [partition, site, day, from, to, level, ver, name] as const
 
 export const createSegments = (db: DatabaseSync): Segments => {
   const sql = prepare(db)
@@ -71,15 +75,17 @@ export const createSegments = (db: DatabaseSync): Segments => {
     put: (partition, entry, head, chunks) =>
       guarded(() =>
         inTransaction(db, () => {
-          const { rows, hits, bytes, at } = entry
+          const { rows, hits, bytes, at, ver } = entry
+          if (ver > 0 && sql.setMade.run(entry.to, ...dayOf(partition, entry), ver).changes === 0) return
           const put = sql.put.run(...keyOf(partition, entry), rows, hits, bytes, at, head)
           if (put.changes === 0) return
           for (const { column, group, data } of chunks) sql.putChunk.run(put.lastInsertRowid, column, group, data)
-          sql.supersede.run(at, ...dayOf(partition, entry))
+          sql.supersede.run(at, ...dayOf(partition, entry), ver)
+          if (entry.level === 1 && ver === 0) sql.setDue.run(entry.to, ...dayOf(partition, entry))
           markOpen(partition, entry)
         }),
       ),
-    list: (partition, site, fromDay, toDay) => guarded(() => sql.list.all(partition, site, fromDay, toDay) as SegmentEntry[]),
+    list: (partition, site, fromDay, toDay, ver = 0) => guarded(() => sql.list.all(partition, site, fromDay, toDay, ver) as SegmentEntry[]),
     head: (partition, entry) =>
       guarded(() => {
         const row = sql.head.get(...keyOf(partition, entry)) as { head: Uint8Array } | undefined
