@@ -7,7 +7,7 @@ import { meets } from './goals.ts'
  * line of the pipeline. It keeps every hit, never a sum: what a visit is worth is counted from its hits whenever somebody asks.
  */
 
-export type RawRecord = { offset: number; time: number; body: string }
+export type RawRecord = { partition: number; offset: number; time: number; body: string }
 
 /** A hit that belongs to a visit. An `update` is an engagement hit: it says something about a page, but is no event. */
 export type Fact = {
@@ -25,9 +25,12 @@ export type Fact = {
 
 export type Visit = {
   site: string
-  timeout: number
+  /** Of its hits: none of another partition is ever part of it. */
+  partition: number
   /** In order of arrival; the first one opened the visit. */
   facts: Fact[]
+  /** The hit that its source is of. */
+  opened: RecordHit
   bot: string | undefined
   source: string
   country: string | undefined
@@ -48,7 +51,7 @@ export type LedgerHour = {
 }
 
 /** That a hit was taken in, at log time `at`. */
-export type Taken = { site: string; id: string; at: number }
+export type Taken = { site: string; partition: number; id: string; at: number }
 
 export type Recount = {
   visits: Visit[]
@@ -124,9 +127,9 @@ export const foregroundOf = (visit: Visit): number => visit.facts.reduce((sum, {
 
 // Verdicts
 
-const isOwn = (config: SiteConfig, host: string) => [config.site, ...config.hosts].includes(host) || host.endsWith(`.${config.site}`)
+export const isOwn = (config: SiteConfig, host: string) => [config.site, ...config.hosts].includes(host) || host.endsWith(`.${config.site}`)
 
-const covers = (rule: string, path: string) => (rule.endsWith('*') ? path.startsWith(rule.slice(0, -1)) : path === rule)
+export const covers = (rule: string, path: string) => (rule.endsWith('*') ? path.startsWith(rule.slice(0, -1)) : path === rule)
 
 /** Why a hit is flagged; undefined = a person's. */
 const verdict = (record: HitsRecord, hit: RecordHit, config: SiteConfig): string | undefined => {
@@ -139,7 +142,7 @@ const verdict = (record: HitsRecord, hit: RecordHit, config: SiteConfig): string
 }
 
 /** Enough of the rules of sources for what the plan sends. */
-const sourceOf = (hit: RecordHit, config: SiteConfig): string => {
+export const sourceOf = (hit: RecordHit, config: SiteConfig): string => {
   if (hit.q?.us) return hit.q.us
   if (hit.q?.clk) return hit.q.clk
   const host = hit.r?.split('/')[0]
@@ -149,7 +152,7 @@ const sourceOf = (hit: RecordHit, config: SiteConfig): string => {
 
 const campaignOf = ({ q }: RecordHit) => [q?.us, q?.um, q?.uc, q?.clk].map((mark) => mark ?? null).join('\n')
 
-const becomesEndless = (visit: Visit) => lastOf(visit) - startOf(visit) > dayMs || events(visit).length > 10_000
+export const becomesEndless = (visit: Visit) => lastOf(visit) - startOf(visit) > dayMs || events(visit).length > 10_000
 
 // The log
 
@@ -163,11 +166,45 @@ const read = (body: string): HitsRecord | RefusalsRecord | undefined => {
   }
 }
 
-/** Everything that a log of hits says. `configAt` gives the version of a site that a record names. */
-export const recount = (records: readonly RawRecord[], configAt: (site: string, version: number) => SiteConfig): Recount => {
+/** The record of hits in a line of the log, if it is one. */
+export const readHits = (body: string): HitsRecord | undefined => {
+  const record = read(body)
+  return record === undefined || 'led' in record ? undefined : record
+}
+
+type ConfigAt = (site: string, version: number) => SiteConfig
+
+/** Of a partition's number the upper bits are its generation's: all hits of one come before those of the next. */
+const generationOf = (partition: number): number => partition >> 12
+
+/**
+ * Everything that a log of hits says. `configAt` gives the version of a site that a record names. Nothing that is known of visits reaches
+ * over partitions (data.md §10), and nothing of ids and lines but from one generation to the next, so each is counted by itself. A repeat within
+ * `horizonMs` of log time is one.
+ */
+export const recount = (records: readonly RawRecord[], configAt: ConfigAt, horizonMs: number): Recount => {
+  const all: Recount = { visits: [], taken: [], ledger: new Map() }
+  const lines: Lines = new Map()
+  const byPartition = [...Map.groupBy(records, (record) => record.partition)].sort(([a], [b]) => a - b)
+  for (const [partition, own] of byPartition) recountPartition(partition, own, configAt, horizonMs, all, lines)
+  return all
+}
+
+/** Highest line by site and source of an import, whose lines are all in one partition of a generation. */
+type Lines = Map<string, number>
+
+/** Adds what one partition says to `all`. */
+const recountPartition = (
+  partition: number,
+  records: readonly RawRecord[],
+  configAt: ConfigAt,
+  horizonMs: number,
+  all: Recount,
+  lines: Lines,
+): void => {
   const visits: Visit[] = []
   const taken: Taken[] = []
-  const ledger: Recount['ledger'] = new Map()
+  const { ledger } = all
   let now = 0
 
   const ledgerHour = (site: string, t: number): LedgerHour => {
@@ -178,18 +215,17 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
     return hours.get(hour)!
   }
 
-  /** Highest line by site and source of an import. */
-  const lines = new Map<string, number>()
   const sourceName = ({ site, imp }: HitsRecord) => `${site} ${imp?.src}`
 
+  const earlier = all.taken.filter((other) => generationOf(other.partition) < generationOf(partition))
   const isRepeat = ({ site, imp }: HitsRecord, { id, l = 0 }: RecordHit, before: number) =>
-    imp ? l <= before : taken.some((other) => other.site === site && other.id === id && now - other.at <= dayMs)
+    imp ? l <= before : [...earlier, ...taken].some((other) => other.site === site && other.id === id && now - other.at <= horizonMs)
 
   /** Imported lines come when somebody imports them: a visit of theirs is held as long as the longest that a site may choose. */
-  const heldBy = ({ site, imp }: HitsRecord, name: string): Visit | undefined =>
-    visits.find(
-      (visit) => visit.site === site && visit.heldBy === name && now <= visit.touched + (imp ? 475 * 60_000 : visit.timeout) + 15 * 60_000,
-    )
+  const heldBy = ({ site, cfg, imp }: HitsRecord, name: string): Visit | undefined => {
+    const holdMs = (imp ? 475 * 60_000 : configAt(site, cfg).sessionTimeoutMs) + 15 * 60_000
+    return visits.find((visit) => visit.site === site && visit.heldBy === name && now <= visit.touched + holdMs)
+  }
 
   const takeRecord = (record: HitsRecord, time: number) => {
     const config = configAt(record.site, record.cfg)
@@ -204,7 +240,7 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
         hour.repeated++
         continue
       }
-      taken.push({ site: record.site, id: hit.id, at: now })
+      taken.push({ site: record.site, partition, id: hit.id, at: now })
       const reason = verdict(record, hit, config)
       const lane = reason === undefined ? 'people' : 'flagged'
       if (!lookedUp.has(lane)) {
@@ -227,12 +263,14 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
   /** Puts a hit where it belongs: the visit it is now part of, if any, and the one that its lane holds afterwards. */
   const place = (
     record: HitsRecord,
-    hit: RecordHit,
+    came: RecordHit,
     config: SiteConfig,
     reason: string | undefined,
     lane: string,
     held: Visit | undefined,
   ): { visit: Visit | undefined; held: Visit | undefined } => {
+    // A referrer that is an own host when the hit comes is not kept.
+    const hit = isOwn(config, came.r?.split('/')[0] ?? '') ? { ...came, r: undefined } : came
     const { t } = hit
     const name = `${record.vis} ${lane}`
     const timeout = config.sessionTimeoutMs
@@ -250,8 +288,9 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
       const isNew = record.fs === undefined ? undefined : record.fs >= fact.day
       const visit: Visit = {
         site: record.site,
-        timeout,
+        partition,
         facts: [fact],
+        opened: hit,
         bot: reason,
         source: sourceOf(hit, config),
         country: record.geo?.c,
@@ -299,5 +338,6 @@ export const recount = (records: readonly RawRecord[], configAt: (site: string, 
       }
     } else takeRecord(record, time)
   }
-  return { visits, taken, ledger }
+  all.visits.push(...visits)
+  all.taken.push(...taken)
 }

@@ -1,10 +1,16 @@
 import type { SiteConfig } from '#shared/site/config.ts'
+import { allPartsOf, openIn } from '#shared/site/generations.ts'
+import { changeShards } from '#shared/site/shards.ts'
 import { changeZone } from '#shared/site/zone.ts'
+import { retryHorizonMs } from '#shared/visit/step.ts'
 import { randomGoals } from './goals.ts'
+import type { MakeGround } from './ground.ts'
 import { withImport } from './imports.ts'
+import type { Parts } from './parts.ts'
 import { createPlan, type Planned, sites, starts } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
-import { createWorld, ownKey, type Parts, type World } from './world.ts'
+import { partitionsFor, sharded } from './shards.ts'
+import { createWorld, ownKey, type World } from './world.ts'
 
 /** One run of the model: a plan sent through a world in which things go wrong, until all is taken in. */
 export type RunOptions = {
@@ -16,6 +22,12 @@ export type RunOptions = {
   /** Chance per turn that something worse happens. */
   nemesis?: number
   nth?: { call: number; after: boolean }
+  /** How many partitions the log has, and whether sites have shards; without it every third seed has several. */
+  partitions?: number
+  /** Moves to other topics meanwhile, of another number of partitions; or loses those it has, and then moves. */
+  topics?: 'other' | 'lost' | undefined
+  /** SQLite in memory, when nothing else is said. */
+  ground?: MakeGround
   /** Two triggers everywhere and one visitor: whoever comes too late or knows too little is wrong at once. */
   crowded?: boolean
 }
@@ -68,6 +80,25 @@ const hasImport = ({ seed }: RunOptions) => seed % 3 === 0
 
 const garbage = ['', 'no record', '{"v":1,"site":"plain.example","ev":[']
 
+const putGarbage = async ({ stores }: World, random: Random): Promise<void> => {
+  const parts = allPartsOf(openIn(await stores.generations.list()))
+  const part = parts[random.below(parts.length)]!
+  // A topic that was deleted takes nothing, rubbish neither.
+  await stores.log.append('hits', part, [random.pick(garbage)]).catch(() => undefined)
+}
+
+/** When topics are deleted, and when other ones are moved to: before which request of a plan, −1 for never. */
+type Moves = { lost: number; events: boolean; isMadeAnew: boolean; begun: number; partitions: number | undefined }
+
+const movesOf = (random: Random, requests: number, topics: RunOptions['topics']): Moves => {
+  const begun = topics === undefined ? -1 : 1 + random.below(requests - 1)
+  const isMadeAnew = random.chance(0.7)
+  // Where there is no topic, no request is answered until other ones are moved to.
+  const lost = topics === 'lost' ? Math.max(0, begun - (isMadeAnew ? random.below(6) : 0)) : -1
+  const partitions = topics === 'other' ? random.pick([1, 2, 3, 4]) : undefined
+  return { lost, begun, partitions, events: random.chance(0.5), isMadeAnew }
+}
+
 const sendPlan = async (
   world: World,
   configs: readonly SiteConfig[],
@@ -77,18 +108,28 @@ const sendPlan = async (
   const random = createRandom(options.seed ^ 0x5eed)
   const hits = planOf(random, configs, options)
   const plan = hasImport(options) ? withImport(createRandom(options.seed ^ 0x1092), hits, world.clock.now(), ownKey) : hits
+  const moves = movesOf(createRandom(options.seed ^ 0x709), plan.length, options.topics)
   const ok = new Set<string>()
   const zoneChange = random.chance(0.4) ? random.below(plan.length) : -1
+  const shardChange = world.parts().length > 1 && random.chance(0.4) ? random.below(plan.length) : -1
+  const shardSite = random.pick(configs)
   for (let i = 0; i < plan.length; i++) {
     const { afterMs, ids } = plan[i]!
     const request = random.chance(0.05) && !isImport(plan[i]!) ? spoiled(random, plan[i]!) : plan[i]!.request
     world.clock.advance(afterMs)
-    if (random.chance(0.01)) await world.stores.log.append('hits', 0, [random.pick(garbage)])
+    if (random.chance(0.01)) await putGarbage(world, random)
+    if (i === moves.lost) await world.loseTopics({ events: moves.events, isMadeAnew: moves.isMadeAnew })
+    if (i === moves.begun) world.newTopics(moves.partitions)
+    if (i === shardChange) {
+      const config = (await world.stores.sites.find(shardSite.site))!
+      const spans = changeShards(config.shards ?? [], random.pick([1, 2, 4]), world.clock.now())
+      await world.putSite({ ...config, version: config.version + 1, shards: spans })
+    }
     if (i === zoneChange) {
-      const config = configs[0]!
+      const config = (await world.stores.sites.find(configs[0]!.site))!
       await world.putSite({
         ...config,
-        version: 2,
+        version: config.version + 1,
         ...noGoals,
         ...randomGoals(createRandom(options.seed ^ 0x90a1)),
         zones: changeZone(config.zones, random.pick(['America/New_York', 'Asia/Tokyo']), world.clock.now()),
@@ -114,8 +155,8 @@ const sendPlan = async (
     }
     for (let turns = random.below(60); turns > 0; turns--) {
       await world.turn()
-      if (options.nemesis && random.chance(options.nemesis)) world.nemesis()
-      if (options.nemesis && random.chance(0.02)) world.snapshot()
+      if (options.nemesis && random.chance(options.nemesis)) await world.nemesis()
+      if (options.nemesis && random.chance(0.02)) await world.snapshot()
       if (random.chance(0.01)) world.clock.advance(random.below(12_000))
     }
     await onIdle()
@@ -123,11 +164,24 @@ const sendPlan = async (
   return { ok, sent: new Set(plan.flatMap(({ ids }) => ids)) }
 }
 
+/** Every other world knows ids for a shorter time than usual. */
+const horizonFor = (seed: number): number => {
+  const random = createRandom(seed ^ 0x2b1f)
+  return random.chance(0.5) ? retryHorizonMs : random.pick([1, 2, 7]) * hour
+}
+
 export const run = async (options: RunOptions, onIdle: (world: World) => Promise<void> = async () => undefined): Promise<RunResult> => {
   const random = createRandom(options.seed)
-  const world = await createWorld(random, random.pick(starts), options.parts, options.crowded)
+  const { parts, crowded, ground } = options
+  const partitions = options.partitions ?? partitionsFor(options.seed)
+  const start = random.pick(starts)
+  const horizonMs = horizonFor(options.seed)
+  const world = await createWorld(random, start, { ...(parts && { parts }), ...(ground && { ground }), crowded, partitions, horizonMs })
   const goals = createRandom(options.seed ^ 0x90a15)
-  const configs = sites.map((config) => ({ ...varied(random, config), ...randomGoals(goals) }))
+  const shards = createRandom(options.seed ^ 0x54a2d)
+  const configs = sites
+    .map((config) => ({ ...varied(random, config), ...randomGoals(goals) }))
+    .map((config) => (partitions === 1 ? config : sharded(shards, config, start)))
   for (const config of configs) await world.putSite(config)
   world.gates.faults.probability = options.failures ?? 0
   if (options.nth) world.gates.faults.nth = options.nth

@@ -1,81 +1,36 @@
-import type { DatabaseSync } from 'node:sqlite'
-import { createHandler as createCollect } from '#functions/collect-hit/handler.ts'
-import { createHandler as createEnrich } from '#functions/enrich-session/handler.ts'
-import { createHandler as createQuery } from '#functions/query-metrics/handler.ts'
-import { createHandler as createRollup } from '#functions/rollup-window/handler.ts'
-import { createSessions } from '#shared/engines/sqlite/sessions.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
-import type { LogRecord } from '#shared/ports/log.ts'
-import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
-import type { Sessions } from '#shared/ports/sessions.ts'
+import type { RollupFence } from '#shared/ports/memtables.ts'
 import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
 import { hashOf } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
+import { allPartsOf } from '#shared/site/generations.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { saltDates } from '#shared/site/salts.ts'
 import { createLoop, type Loop } from '#shared/trigger/loop.ts'
-import { type Stores, wire } from '#shared/wire.ts'
+import { retryHorizonMs } from '#shared/visit/step.ts'
+import type { Ports as Stores } from '#shared/wire.ts'
+import { readableLog } from '../../scripts/trigger-log.ts'
 import { createGates, type Gates } from './gates.ts'
+import { createGenerations } from './generations.ts'
+import { type MakeGround, type StatePlace, sqliteGround, stages } from './ground.ts'
+import { countedCalls } from './in-flight.ts'
+import { createMoving, type Lost } from './moving.ts'
+import { type Parts, realParts } from './parts.ts'
 import type { Random } from './random.ts'
+import { createRecords, type PartRecord } from './records.ts'
+import type { LedgerHour } from './recount.ts'
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts'
 
 /**
- * The real handlers over the SQLite engine in memory, with the clock turned by hand and every port call at a gate. A world can do
+ * The real handlers over real stores, with the clock turned by hand and every port call at a gate. A world can do
  * to its pipeline what a bad night can: let calls fail, kill and wake processes, lose and set back state.
  */
-
-/** Parts that a mutation replaces: a handler, or a port that keeps one rule less. */
-export type Parts = {
-  enrich: typeof createEnrich
-  rollup: typeof createRollup
-  sessions: (sessions: Sessions, pause: () => Promise<void>) => Sessions
-  memtables: (memtables: Memtables, pause: () => Promise<void>) => Memtables
-  /** Ports of the life of a day. */
-  life: (ports: LifeStores) => LifeStores
-  /** The ports that questions read by. */
-  reading: (ports: ReadingStores) => ReadingStores
-}
-type LifeStores = Pick<Stores, 'seals' | 'segments' | 'progress' | 'memtables'>
-type ReadingStores = Pick<Stores, 'memtables' | 'segments'>
-
-export const realParts: Parts = {
-  enrich: createEnrich,
-  rollup: createRollup,
-  sessions: (s) => s,
-  memtables: (m) => m,
-  life: (l) => l,
-  reading: (r) => r,
-}
 
 export const readKey = `ff_read_${'r'.repeat(43)}`
 /** For imports. */
 export const ownKey = `ff_own_${'o'.repeat(43)}`
 
-type Stage = 'enrich-session' | 'rollup-window'
-type Process = { stage: Stage; group: string; loop: Loop; busy: boolean }
-
-/** Tables that regress and vanish together: one fence and the state it guards. */
-const stageTables: Record<Stage, readonly string[]> = {
-  'enrich-session': ['enrich_fence', 'sess', 'ids', 'imp'],
-  'rollup-window': ['rollup_fence', 'block', 'memtable', 'sealed', 'seen', 'minute'],
-}
-type Snapshot = { table: string; rows: Record<string, string | number>[] }[]
-
-const takeSnapshot = (db: DatabaseSync, stage: Stage): Snapshot =>
-  stageTables[stage].map((table) => ({ table, rows: db.prepare(`SELECT * FROM ${table}`).all() as Record<string, string | number>[] }))
-
-const clearTables = (db: DatabaseSync, stage: Stage) => {
-  for (const table of stageTables[stage]) db.exec(`DELETE FROM ${table}`)
-}
-
-const putSnapshot = (db: DatabaseSync, stage: Stage, snapshot: Snapshot) => {
-  clearTables(db, stage)
-  for (const { table, rows } of snapshot)
-    for (const row of rows) {
-      const names = Object.keys(row)
-      db.prepare(`INSERT INTO ${table} (${names.map((name) => `"${name}"`)}) VALUES (${names.map(() => '?')})`).run(...Object.values(row))
-    }
-}
+type Process = StatePlace & { group: string; loop: Loop; busy: boolean }
 
 const pipelinePorts = {
   log: ['append', 'read', 'ends', 'offsetAt', 'trim'],
@@ -86,74 +41,67 @@ const pipelinePorts = {
   progress: ['get', 'advance'],
   retention: ['sites', 'days', 'drop'],
   sites: ['find', 'at'],
+  versions: ['flip', 'begin', 'due', 'drop', 'putJob'],
+  replays: ['list'],
 } as const
 
 export type World = {
   clock: VirtualClock
+  /** How long ids are known, in log time. */
+  horizonMs: number
   gates: Gates
   stores: Stores
   /** Sends a request to collect-hit; undefined when the answer was lost. */
   send(request: Request): Promise<Reply | undefined>
   query(body: unknown): Promise<Answered>
-  /** Asks while everything else goes on; with the fence that the answer stands on. */
-  queryBeside(body: unknown): Promise<Answered & { fence: RollupFence | undefined }>
+  /** Asks while everything else goes on; with the fences that the answer stands on, by partition. */
+  queryBeside(body: unknown): Promise<Answered & { fences: ReadonlyMap<number, RollupFence | undefined> }>
   /** Lets so much time go by, with ticks, faults ended; then something bad may happen to what is old by now. */
   age(ms: number, isBad: boolean): Promise<void>
   ledger(site: string, from: string, to: string): Promise<LedgerAnswer>
   /** Lets one thing happen: a waiting call goes on, or an idle process begins a step. */
   turn(): Promise<void>
   /** Something bad happens, chosen by chance. */
-  nemesis(): void
-  snapshot(): void
+  nemesis(): Promise<void>
+  snapshot(): Promise<void>
   /** Ends all faults and runs until nothing is left to do. Throws when that does not come about. */
   drain(): Promise<void>
   putSite(config: SiteConfig): Promise<void>
-  hits(): Promise<LogRecord[]>
+  /** All partitions that there are by now. */
+  parts(): readonly number[]
+  /** Begins to move to new topics, of so many partitions if that is said; everything goes on meanwhile. */
+  newTopics(partitions?: number): void
+  /** Deletes topics of the generation that takes hits, when all of their records are taken. `hits` may be made anew at once. */
+  loseTopics(lost: Lost): Promise<void>
+  hits(): Promise<PartRecord[]>
   /** All events that there ever were, also those that have been trimmed. */
-  events(): Promise<LogRecord[]>
-  close(): void
+  events(): Promise<PartRecord[]>
+  close(): Promise<void>
 }
 
 type Answered = { results: { dimensions: unknown[]; metrics: unknown[] }[] }
 
-export type LedgerAnswer = {
-  hours: {
-    from: string
-    received: number
-    counted: number
-    flagged: Record<string, number>
-    refused: Record<string, number>
-    repeated: number
-    dead: number
-    lost: number
-  }[]
-  balanced: boolean
-}
+export type LedgerAnswer = { hours: (LedgerHour & { from: string; lost: number })[]; balanced: boolean }
 
-/** Lets everything run that can run without a gate or a timer. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/** `partitions` (1): how many the log has. `crowded`: two triggers for each of them. `horizonMs`: how long ids are known. */
+export type WorldOptions = { parts?: Parts; crowded?: boolean; partitions?: number; ground?: MakeGround; horizonMs?: number }
 
-export const createWorld = async (random: Random, start: number, parts: Parts = realParts, crowded = false): Promise<World> => {
+export const createWorld = async (
+  random: Random,
+  start: number,
+  { parts = realParts, crowded = false, partitions = 1, ground: makeGround = sqliteGround, horizonMs = retryHorizonMs }: WorldOptions = {},
+): Promise<World> => {
   const clock = createVirtualClock(start, random)
   const gates = createGates(random)
-  const stores = await wire(':memory:', 'all', clock)
-  const db = stores.files.state
-  // Half of the worlds write session state behind: what is put into the tables by hand then finds nothing held in memory.
-  const flushMs = random.chance(0.5) ? 2_000 : 0
-  let engine = createSessions(db, clock, flushMs)
-  const forgetHeld = () => {
-    engine = createSessions(db, clock, flushMs)
-  }
-  stores.sessions = {
-    load: (...args) => engine.load(...args),
-    init: (...args) => engine.init(...args),
-    durable: (...args) => engine.durable(...args),
-    commit: (...args) => engine.commit(...args),
-    sweep: (...args) => engine.sweep(...args),
-    flush: () => engine.flush(),
-  }
+  const ground = await makeGround(clock, random, partitions)
+  const { log: topicLog, generations, ...topics } = await createGenerations(ground.stores.log, partitions)
+  const { stores, settle } = countedCalls({ ...ground.stores, log: topicLog, generations })
+  const numbers: number[] = []
+  const { log, lose, isLost, ...records } = createRecords(stores.log, numbers)
   const processes: Process[] = []
-  const snapshots: Record<Stage, Snapshot[]> = { 'enrich-session': [], 'rollup-window': [] }
+  /** Older states, by place. */
+  const snapshots = new Map<string, (() => Promise<void>)[]>()
+  const nameOf = ({ stage, partition }: StatePlace) => `${stage} ${partition}`
   let names = 0
   let favourite: Process | undefined
 
@@ -162,30 +110,22 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     [ownKey, 'own'],
   ] as const)
     await stores.secrets.put({ hash: hashOf(key), kind: 'key', role, site: '', label: '', created: 0, until: 0 })
+  let made = ''
   const makeSalts = async () => {
     const { make, dropBefore } = saltDates(clock.now())
+    if (made === make.join()) return
+    made = make.join()
     for (const day of make) await stores.salts.make(day, clock.random(16))
     await stores.salts.dropBefore(dropBefore)
   }
   await makeSalts()
 
-  /** Events that were trimmed, for the check: what was taken is asked of all there ever were. */
-  const trimmed: LogRecord[] = []
-  const everything = { records: 100_000, bytes: 1e9, waitMs: 0 }
-  const log: Stores['log'] = {
-    ...stores.log,
-    async trim(topic, partition, offset) {
-      const known = trimmed.at(-1)?.offset ?? -1
-      const gone = await stores.log.read(topic, partition, 0, everything)
-      trimmed.push(...gone.filter((record) => record.offset > known && record.offset < offset))
-      await stores.log.trim(topic, partition, offset)
-    },
-  }
-
   const pauseFor = (group: string) => gates.guard({ pause: async () => undefined }, group, ['pause']).pause
 
   // Days live fast: a few rows fill a memtable, a flushed copy goes at once in half of the worlds, and each looks for work after each commit.
   const limits: Partial<LifeLimits> = {
+    // Every day that is closed has cells.
+    cellRows: 0,
     flushRows: 1 + random.below(20),
     flushBytes: random.pick([1, 3_000, 1_000_000]),
     flushAgeMs: random.pick([60_000, 30 * 60_000]),
@@ -204,26 +144,39 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     segments: gates.guard(life.segments, group, pipelinePorts.segments),
     progress: gates.guard(life.progress, group, pipelinePorts.progress),
     retention: gates.guard(stores.retention, group, pipelinePorts.retention),
+    versions: gates.guard(stores.versions, group, pipelinePorts.versions),
+    replays: gates.guard(stores.replays, group, pipelinePorts.replays),
+    generations: stores.generations,
     sites: gates.guard(stores.sites, group, pipelinePorts.sites),
     bus: stores.bus,
     clock,
   })
 
-  const begin = (stage: Stage) => {
+  const begin = ({ stage, partition }: StatePlace) => {
     const group = `${stage} ${names++}`
     const ports = guardedPorts(group)
-    const handler: Handler = stage === 'enrich-session' ? parts.enrich(ports) : parts.rollup(ports, limits)
+    const handler: Handler = stage === 'enrich-session' ? parts.enrich(ports, { horizonMs }) : parts.rollup(ports, limits)
     // Leases are a hint: here nobody takes one, so that two triggers do meet.
     const leases = { hold: async () => true, release: async () => undefined }
     const topic = stage === 'enrich-session' ? 'hits' : 'events'
-    const loop = createLoop({ name: stage, topic, partition: 0 }, { log: ports.log, leases, clock, call: () => handler })
-    processes.push({ stage, group, loop, busy: false })
+    const loop = createLoop(
+      { name: stage, topic, partition },
+      { log: readableLog(ports.log, stores.generations, clock), leases, clock, call: () => handler },
+    )
+    processes.push({ stage, partition, group, loop, busy: false })
   }
-  for (const stage of ['enrich-session', 'rollup-window'] as const)
-    for (let i = crowded || random.chance(0.3) ? 2 : 1; i > 0; i--) begin(stage)
+  const places: StatePlace[] = []
+  const driveAll = (own: readonly number[]) => {
+    numbers.push(...own)
+    const more = stages.flatMap((stage) => own.map((partition): StatePlace => ({ stage, partition })))
+    for (const place of more) for (let i = crowded || random.chance(0.3) ? 2 : 1; i > 0; i--) begin(place)
+    places.push(...more)
+  }
+  driveAll(allPartsOf({ number: 0, partitions }))
+  const moving = createMoving({ ...topics, generations: stores.generations, clock, driveAll, lose })
 
   const agent = { device: { br: 'Firefox', brv: '140', os: 'Linux', osv: '', type: 'Desktop' as const } }
-  const collect = createCollect(
+  const collect = parts.collect(
     {
       ...stores,
       log: gates.guard(stores.log, 'edge', ['append']),
@@ -235,15 +188,16 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     { rate: 0 },
   )
   const reading = parts.reading(stores)
-  const ask = createQuery({ ...stores, ...reading, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
-  let asked: RollupFence | undefined
+  const ask = parts.query({ ...stores, ...reading, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
+  const fences = new Map<number, RollupFence | undefined>()
   const beside = {
     memtables: gates.guard(
       {
         ...reading.memtables,
         fence: async (partition: number) => {
-          asked = await reading.memtables.fence(partition)
-          return asked
+          const fence = await reading.memtables.fence(partition)
+          fences.set(partition, fence)
+          return fence
         },
       },
       'reader',
@@ -251,7 +205,7 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     ),
     segments: gates.guard(reading.segments, 'reader', ['list', 'head', 'read', 'days']),
   }
-  const askBeside = createQuery({ ...stores, ...beside, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
+  const askBeside = parts.query({ ...stores, ...beside, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock })
   const headers = { authorization: `Bearer ${readKey}` }
   const request = (body: unknown): Request => ({
     method: 'POST',
@@ -283,36 +237,51 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     processes.splice(processes.indexOf(process), 1)
     if (how === 'kill') gates.kill(process.group)
     else gates.rename(process.group, `zombie ${names++}`)
-    begin(process.stage)
+    begin(process)
   }
 
-  const nemesis = () => {
-    const stage = random.pick(['enrich-session', 'rollup-window'] as const)
+  /** State can be lost, or set back, where it can be folded again. */
+  const isSafe = ({ partition }: StatePlace) => !isLost('events', partition)
+
+  const nemesis = async () => {
+    const safe = places.filter(isSafe)
+    if (safe.length === 0) return
+    const place = random.pick(safe)
+    const older = snapshots.get(nameOf(place)) ?? []
     const what = random.below(10)
     if (what < 4) replace(random.pick(processes), 'kill')
     else if (what < 7) replace(random.pick(processes), 'sleep')
-    else if (what < 9 && snapshots[stage].length > 0) {
-      putSnapshot(db, stage, random.pick(snapshots[stage]))
-      forgetHeld()
-    } else {
-      clearTables(db, stage)
-      forgetHeld()
-      snapshots[stage] = [] // what is lost whole does not come back as an older state: a new generation begins
+    else if (what < 9 && older.length > 0) await random.pick(older)()
+    else {
+      await ground.hot.lose(place)
+      snapshots.delete(nameOf(place)) // what is lost whole does not come back as an older state: a new generation begins
     }
   }
 
-  const snapshot = () => {
-    const stage = random.pick(['enrich-session', 'rollup-window'] as const)
-    snapshots[stage].push(takeSnapshot(db, stage))
+  const snapshot = async () => {
+    const place = random.pick(places)
+    const older = snapshots.get(nameOf(place)) ?? []
+    snapshots.set(nameOf(place), [...older, await ground.hot.take(place)])
   }
 
-  const isDrained = async (): Promise<boolean> => {
-    const { fence } = await stores.sessions.load(0, [], [], [])
-    const rollup = await stores.memtables.fence(0)
-    const hits = await stores.log.ends('hits', 0)
-    const events = await stores.log.ends('events', 0)
+  const hasTakenAll = async (partition: number): Promise<boolean> => {
+    if (isLost('events', partition)) return true
+    if (isLost('hits', partition)) {
+      const { end } = await stores.log.ends('events', partition)
+      return (await stores.memtables.fence(partition))?.next === end
+    }
+    const { fence } = await stores.sessions.load(partition, [], [], [])
+    const rollup = await stores.memtables.fence(partition)
+    const hits = await stores.log.ends('hits', partition)
+    const events = await stores.log.ends('events', partition)
     // Copies that nobody takes may stand behind enrich's last event: it looks at them when there is something to append again.
     return fence?.mode === '' && fence.next === hits.end && rollup?.next === events.end && rollup.src === hits.end - 1
+  }
+  const isDrained = async (): Promise<boolean> => !moving.isMoving() && (await Promise.all(numbers.map(hasTakenAll))).every(Boolean)
+
+  /** Lets all calls that are under way go on to the end of their steps, and begins none. */
+  const endSteps = async () => {
+    while (gates.release()) await settle()
   }
 
   const drain = async () => {
@@ -322,10 +291,27 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
       await turn()
       const stuck = gates.waiting() === 0 && processes.every(({ busy }) => busy)
       if (stuck) clock.advance((clock.untilNext() ?? 0) + 1)
-      if (turns % 20 === 0 && gates.waiting() === 0 && processes.every(({ busy }) => !busy) && (await isDrained())) return
+      if (turns % (20 * numbers.length) === 0) {
+        await endSteps()
+        if (processes.every(({ busy }) => !busy) && (await isDrained())) return
+      }
       if (turns % 200 === 199) clock.advance(11_000) // a tick
     }
     throw new Error(`never caught up: ${JSON.stringify(processes.map(({ loop }) => loop.report()))}`)
+  }
+
+  /** Until nothing is hot: no state waits for so long that the segments before it, which others supersede, go. */
+  const flushAll = async () => {
+    const isHot = async (partition: number) => {
+      const { sealed, due } = await stores.seals.look(partition, { rows: 0, bytes: 0, born: clock.now() }, 1)
+      return sealed.length + due.length > 0
+    }
+    for (let hours = 0; (await Promise.all(numbers.map(isHot))).includes(true); hours++) {
+      if (hours === 200) throw new Error('never flushed')
+      clock.advance(3_600_000)
+      for (let turns = 0; turns < 60 * numbers.length; turns++) await turn()
+      await drain()
+    }
   }
 
   const answerOf = async (reply: Reply) => {
@@ -335,6 +321,7 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
 
   return {
     clock,
+    horizonMs,
     gates,
     stores,
     turn,
@@ -352,22 +339,24 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
     query: async (body) => answerOf(await ask(request(body))),
     async queryBeside(body) {
       let done = false
+      fences.clear()
       const answer = askBeside(request(body)).then(answerOf)
       const settled = () => {
         done = true
       }
       answer.then(settled, settled)
       while (!done) await turn()
-      return { ...(await answer), fence: asked }
+      return { ...(await answer), fences: new Map(fences) }
     },
     async age(ms, isBad) {
-      // Of a state older than that, segments it stands on may be gone (R7); after it there is time to flush what is hot again.
+      // Of a state older than that, segments it stands on may be gone (R7).
       const isWithin = isBad && ms < lifeLimits.keepMs
-      if (isWithin) snapshot()
+      if (isWithin) await snapshot()
+      else await flushAll()
       clock.advance(ms)
       for (let turns = 0; turns < 400; turns++) {
         if (turns % 40 === 0) clock.advance(isWithin && turns > 200 ? 3_600_000 : 11_000)
-        if (turns === 200 && isWithin && random.chance(0.5)) nemesis()
+        if (turns === 200 && isWithin && random.chance(0.5)) await nemesis()
         await turn()
       }
       await drain()
@@ -384,8 +373,17 @@ export const createWorld = async (random: Random, start: number, parts: Parts = 
         }),
       ),
     putSite: async (config) => void (await stores.sites.put(config)),
-    hits: () => stores.log.read('hits', 0, 0, everything),
-    events: async () => [...trimmed, ...(await stores.log.read('events', 0, 0, everything))],
-    close: () => stores.close(),
+    ...records,
+    parts: () => numbers,
+    newTopics: moving.newTopics,
+    async loseTopics(lost) {
+      const { probability } = gates.faults
+      await drain()
+      // A sweep writes what is written behind.
+      for (const part of numbers) await stores.sessions.sweep(part, { sessionsBefore: 0, idsBefore: 0 }, 1)
+      gates.faults.probability = probability
+      await moving.loseTopics(lost)
+    },
+    close: () => ground.close(),
   }
 }
