@@ -43,7 +43,6 @@ export const catalogue = {
     retryable: true,
   },
   'bad-query': { status: 400, error: 'The query cannot be understood.', hint: 'See docs/plausible.md for what a query may hold.' },
-  'not-yet': { status: 400, error: 'This is not built yet.', hint: 'It comes with a later version; see CHANGELOG.md.' },
   'bad-request': { status: 400, error: 'The request cannot be understood.', hint: 'See docs/api.md for the fields of this path.' },
   conflict: { status: 409, error: 'It was changed by somebody else meanwhile.', hint: 'Read it again and repeat the change.' },
   'import-position': {
@@ -67,6 +66,12 @@ export const catalogue = {
   },
   'store-unavailable': { status: 503, error: 'A store cannot be reached.', hint: 'Send the request again.', retryable: true },
   'no-salt': { status: 503, error: 'The salt of this day is not made yet.', hint: 'Send the request again in a minute.', retryable: true },
+  'not-drained': {
+    status: 503,
+    error: 'Earlier hits are not all taken yet.',
+    hint: 'It goes on by itself when they are; `footfall migrate` says what it waits for.',
+    retryable: true,
+  },
   starting: {
     status: 503,
     error: 'The server is starting.',

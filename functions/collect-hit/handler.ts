@@ -3,10 +3,12 @@ import { FootfallError, replyOf } from '#shared/errors.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { parseSite } from '#shared/hit/parse.ts'
 import { createRateLimit } from '#shared/hit/rate.ts'
+import type { Generations } from '#shared/ports/generations.ts'
 import type { ImportKeys, Imports } from '#shared/ports/imports.ts'
 import type { LogWriter } from '#shared/ports/log.ts'
 import type { Salts, Secrets, Sites } from '#shared/ports/sites.ts'
 import { type Access, bearerOf, identify } from '#shared/site/access.ts'
+import { createKnownGenerations, writerStaleMs } from '#shared/site/generations.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { pixelHit, readHits, readText } from './body.ts'
 import { createImport } from './import/handler.ts'
@@ -23,6 +25,7 @@ import { createScript } from './script.ts'
  */
 export type Ports = {
   log: LogWriter
+  generations: Generations
   sites: Sites
   salts: Salts
   secrets: Secrets
@@ -67,7 +70,7 @@ export const createHandler = (ports: Ports, { rate, onError = () => undefined }:
   const { clock, secrets } = ports
   const senderOf = createSenders(ports.isTrustedProxy)
   const sites = createKnownSites(ports.sites, clock)
-  const ledger = createLedger(ports.log, clock, onError)
+  const ledger = createLedger(ports.log, createKnownGenerations(ports.generations, clock, writerStaleMs), clock, onError)
   const intake = createIntake({ ...ports, sites, ledger })
   const rates = createRateLimit(rate)
   const script = createScript()

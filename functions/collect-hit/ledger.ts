@@ -1,7 +1,10 @@
 import type { Clock } from '#shared/clock.ts'
+import type { BuiltRecord } from '#shared/hit/batch.ts'
 import type { RefusalReason } from '#shared/hit/record.ts'
 import { createRefusals } from '#shared/hit/refusals.ts'
+import type { Generation } from '#shared/ports/generations.ts'
 import type { LogWriter } from '#shared/ports/log.ts'
+import { type KnownGenerations, openIn } from '#shared/site/generations.ts'
 import { partitionOf } from '#shared/site/shards.ts'
 
 /** Refusals that no hit takes along are appended after this long. */
@@ -12,28 +15,43 @@ export type Ledger = {
   /** Counts refused hits under a registered site, or ''. They are appended with the next hits, or after a second by themselves. */
   count(site: string, reason: RefusalReason, hits?: number): void
   /** Appends records and the refusals counted so far, one append per partition. */
-  append(records: readonly { site: string; body: string }[]): Promise<unknown>
+  append(records: readonly BuiltRecord[]): Promise<unknown>
   /** Appends the refusals that no hit has taken along yet. */
   flush(): Promise<void>
 }
 
-/** `onError` is told of refusals whose append failed. */
-export const createLedger = (log: LogWriter, clock: Clock, onError: (error: unknown) => void): Ledger => {
+/** Records go to the generation that is open. `onError` is told of refusals whose append failed. */
+export const createLedger = (log: LogWriter, generations: KnownGenerations, clock: Clock, onError: (error: unknown) => void): Ledger => {
   const refusals = createRefusals()
   let cancelFlush: (() => void) | undefined
 
-  const append: Ledger['append'] = (records) => {
+  /** A log that takes nothing may have been followed by another one. */
+  const appendTo = async (partition: number, bodies: readonly string[]): Promise<unknown> => {
+    try {
+      return await log.append('hits', partition, bodies)
+    } catch (error) {
+      generations.forget()
+      throw error
+    }
+  }
+
+  const appendIn = (open: Generation, records: readonly BuiltRecord[]): Promise<unknown> => {
     const byPartition = new Map<number, string[]>()
-    const put = (site: string, body: string) => {
-      const partition = partitionOf(site, 0)
+    const put = ({ site, sh, body }: BuiltRecord) => {
+      const partition = partitionOf(site, sh, open)
       const bodies = byPartition.get(partition)
       if (bodies) bodies.push(body)
       else byPartition.set(partition, [body])
     }
-    for (const { site, body } of records) put(site, body)
-    if (refusals.size > 0) for (const record of refusals.take(clock.now())) put(record.site, JSON.stringify(record))
-    const appends = [...byPartition].map(([partition, bodies]) => log.append('hits', partition, bodies))
+    for (const record of records) put(record)
+    if (refusals.size > 0) for (const record of refusals.take(clock.now())) put({ site: record.site, sh: 0, body: JSON.stringify(record) })
+    const appends = [...byPartition].map(([partition, bodies]) => appendTo(partition, bodies))
     return appends.length === 1 ? appends[0]! : Promise.all(appends)
+  }
+
+  const append: Ledger['append'] = (records) => {
+    const list = generations.list()
+    return list instanceof Promise ? list.then((known) => appendIn(openIn(known), records)) : appendIn(openIn(list), records)
   }
 
   const flush = async (): Promise<void> => {

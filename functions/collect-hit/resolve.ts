@@ -1,12 +1,13 @@
 import type { Request } from '#shared/handler.ts'
 import { clientAddress, createCidrs, networkOf, parseAddress } from '#shared/hit/address.ts'
 import type { ResolvedHit } from '#shared/hit/batch.ts'
-import { agentHash, clientHash, firstDayOf, userHash } from '#shared/hit/identity.ts'
+import { agentHash, agentRoute, clientHash, clientRoute, firstDayOf, userHash } from '#shared/hit/identity.ts'
 import type { ParsedHit } from '#shared/hit/parse.ts'
 import type { Device, Place, RefusalReason } from '#shared/hit/record.ts'
 import { createRecent, recall } from '#shared/recent.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import type { KnownSalts } from '#shared/site/salt-cache.ts'
+import { isSharded, shardOf } from '#shared/site/shards.ts'
 import { addDays, calendarOf } from '#shared/site/zone.ts'
 
 /**
@@ -42,6 +43,10 @@ export const createSenders = (isTrusted: (address: string) => boolean): ((reques
 type Person = Pick<Sender, 'address' | 'agent'>
 type Identity = { vis: string; vprev?: string; fs?: number }
 
+/** Whether a hit names its visitor: then he is known by that. */
+const isKnown = (config: SiteConfig, hit: ParsedHit): hit is ParsedHit & { visitor: string } =>
+  config.identity === 'cookie' && hit.visitor !== undefined
+
 /** Whether a site leaves out what comes from an address. */
 export const createExclusions = (): ((config: SiteConfig, address: string) => boolean) => {
   const rules = new WeakMap<SiteConfig, (address: string) => boolean>()
@@ -72,14 +77,18 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
   }
 
   const identify = (config: SiteConfig, hit: ParsedHit, sender: Person): Identity | 'too-old' | Promise<Identity | 'too-old'> =>
-    config.identity === 'cookie' && hit.visitor !== undefined
+    isKnown(config, hit)
       ? { vis: clientHash(config.key, config.site, hit.visitor), fs: firstDayOf(hit.visitor) }
       : anonymous(config, hit.t, sender)
 
+  const shardFor = (config: SiteConfig, hit: ParsedHit, { address, agent }: Person, vis: string): number => {
+    if (!isSharded(config, hit.t)) return 0
+    return shardOf(config, hit.t, isKnown(config, hit) ? clientRoute(vis) : agentRoute(config.key, config.site, address, agent))
+  }
+
   /** Trusted senders speak for others: the connection is the server's, so a hit must say whose it is. */
   const personFor = (hit: ParsedHit, config: SiteConfig): Person | RefusalReason => {
-    if (hit.address === undefined)
-      return config.identity === 'cookie' && hit.visitor !== undefined ? { address: '', agent: hit.agent ?? '' } : 'needs-visitor'
+    if (hit.address === undefined) return isKnown(config, hit) ? { address: '', agent: hit.agent ?? '' } : 'needs-visitor'
     const address = parseAddress(hit.address)
     return address === undefined ? 'malformed' : { address, agent: hit.agent ?? '' }
   }
@@ -98,6 +107,7 @@ export const createResolver = ({ agents, places, salts }: EdgeKnowledge & { salt
       hit,
       id: hit.id ?? newId(),
       config,
+      sh: shardFor(config, hit, person, identity.vis),
       vis: identity.vis,
       vprev: identity.vprev,
       fs: identity.fs,

@@ -6,11 +6,12 @@ import type { HitsRecord } from '#shared/hit/record.ts'
 import type { LogReader, LogRecord, LogWriter } from '#shared/ports/log.ts'
 import type { EnrichFence, HitId, ImportSource, SessionKey, Sessions } from '#shared/ports/sessions.ts'
 import type { Sites } from '#shared/ports/sites.ts'
-import { type SiteConfig, sessionTimeoutLimits } from '#shared/site/config.ts'
+import type { SiteConfig } from '#shared/site/config.ts'
+import { createKnownGenerations, type GenerationList, generationOf, isGone, isOwn, writerStaleMs } from '#shared/site/generations.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { type EventRecord, eventText } from '#shared/visit/event.ts'
-import { graceMs } from '#shared/visit/session.ts'
+import { expiredAt } from '#shared/visit/horizon.ts'
 import { applyEvent, changeOf, emptyState, loadedState, type VisitState } from '#shared/visit/state.ts'
 import {
   deadEvent,
@@ -23,6 +24,7 @@ import {
   refusalsEvent,
   retryHorizonMs,
 } from '#shared/visit/step.ts'
+import { createEarlier } from './earlier.ts'
 import { createRestore } from './restore.ts'
 
 /**
@@ -30,24 +32,36 @@ import { createRestore } from './restore.ts'
  * commits its state together with its fence (data.md §9.1). After any doubt it does not compute again: it catches up by
  * reading what was appended. It never counts anything for a report, and its output depends on the log alone.
  */
-export type Ports = { log: LogReader & LogWriter; sessions: Sessions; sites: Sites; clock: Clock }
+export type Ports = { log: LogReader & LogWriter; sessions: Sessions; sites: Sites; generations: GenerationList; clock: Clock }
 
 export const limits = {
   /** Events of one append. */
   sendRecords: 1_000,
   /** Rows one tick looks at when it sweeps. */
   sweepRows: 20_000,
+  /** A generation that has ended keeps its ids for the next one, which may be so far behind: no log holds hits for longer. */
+  behindMs: 72 * 3_600_000,
 } as const
+
+const madeAnew = (topic: string): FootfallError =>
+  new FootfallError('partition-stopped', { detail: `The ${topic} topic was made anew.`, hint: 'Run `footfall migrate --new-topics`.' })
 
 /** What one record of the batch is, once it is read and its configuration is known. */
 type Item = { record: LogRecord; read: ReturnType<typeof readRecord>; config?: SiteConfig; flags?: Flags }
 
 const isHits = (read: Item['read']): read is HitsRecord => 'ev' in read
 
-export const createHandler = (ports: Ports): Handler => {
+/** `horizonMs`: how long ids are known, in log time, at most `retryHorizonMs`. Of several processes that say different ones the shortest holds. */
+export type Options = { horizonMs?: number }
+
+export const createHandler = (ports: Ports, { horizonMs = retryHorizonMs }: Options = {}): Handler => {
   const { log, sessions, clock } = ports
   const sites = createKnownSites(ports.sites, clock)
-  const restore = createRestore(ports)
+  const generations = createKnownGenerations(ports.generations, clock, writerStaleMs)
+  const isLost = async (partition: number): Promise<boolean> => isGone(await generations.list(), 'hits', partition)
+  const hitsId = async (partition: number): Promise<string> => ((await isLost(partition)) ? 'gone' : (await log.ends('hits', partition)).id)
+  const restore = createRestore({ ...ports, hitsId }, horizonMs)
+  const { withEarlier } = createEarlier({ ...ports, generations })
 
   const prepare = async (record: LogRecord): Promise<Item> => {
     const read = readRecord(record.body)
@@ -60,7 +74,7 @@ export const createHandler = (ports: Ports): Handler => {
   /** Offsets of another topic, or beyond the log's end, mean nothing: nothing may be skipped into silently. */
   const checkLog = async (partition: number, fence: EnrichFence): Promise<{ earliest: number }> => {
     const { id, earliest, end } = await log.ends('hits', partition)
-    if (id !== fence.topic) throw new FootfallError('partition-stopped', { detail: 'The hits topic was made anew.' })
+    if (id !== fence.topic) throw madeAnew('hits')
     if (fence.next > end)
       throw new FootfallError('partition-stopped', { detail: `The state is at ${fence.next}, the hits log ends at ${end}.` })
     return { earliest }
@@ -115,21 +129,29 @@ export const createHandler = (ports: Ports): Handler => {
     return { sessions: keys, ids, sources }
   }
 
+  /** The newest configuration of each site among the records. */
+  const sitesOf = (items: readonly Item[]): Map<string, SiteConfig> => {
+    const newest = new Map<string, SiteConfig>()
+    for (const { config } of items) if (config && (newest.get(config.site)?.version ?? 0) <= config.version) newest.set(config.site, config)
+    return newest
+  }
+
   const eventOf = ({ read, config, flags }: Item, position: Position, state: VisitState): EventRecord => {
     if ('dead' in read) return deadEvent(read.dead, position)
     if (!isHits(read)) return refusalsEvent(read, position)
     const whole = { site: read.site, hits: read.ev.length }
     if (!config || !flags) return deadEvent('unknown-config', position, whole)
     try {
-      return hitsEvent(read, flags, position, config, state)
+      return hitsEvent(read, flags, position, config, state, horizonMs)
     } catch {
       return deadEvent('unusable', position, whole) // the step is pure: it would fail on this record for ever, and costs only it
     }
   }
 
-  const takeBatch = async ({ partition, records, retry }: Batch): Promise<BatchAnswer> => {
+  const takeBatch = async ({ partition, records, retry, mode }: Batch): Promise<BatchAnswer> => {
     const items: Item[] = []
-    for (const record of records) items.push(await prepare(record))
+    // What has killed this function again and again, alone, is not looked at.
+    for (const record of records) items.push(mode === 'park' ? { record, read: { dead: 'fatal' } } : await prepare(record))
     const asked = askFor(items)
     const loaded = await sessions.load(partition, asked.sessions, asked.ids, asked.sources)
     // State that was read as lost says nothing about a fence that another process has put there meanwhile.
@@ -147,7 +169,8 @@ export const createHandler = (ports: Ports): Handler => {
       return earliest > fence.next ? closeHole(partition, fence, earliest) : { seek: fence.next }
     }
     if (last < fence.next) return { next: fence.next }
-    const state = loadedState(asked, loaded)
+    const known = await withEarlier(partition, { ...asked, sites: sitesOf(items), from: records[0]!.time }, loaded)
+    const state = loadedState(asked, known)
     const events: EventRecord[] = []
     let lt = fence.logTime
     for (const item of items) {
@@ -164,21 +187,51 @@ export const createHandler = (ports: Ports): Handler => {
   }
 
   /** An empty batch: nothing to take, time to tidy up. Ticks never change what an output depends on. */
-  const tick = async ({ partition, retry }: Batch): Promise<BatchAnswer> => {
+  const tick = async ({ partition, retry, logTime }: Batch): Promise<BatchAnswer> => {
     const { fence } = await sessions.load(partition, [], [], [])
     if (!fence || fence.mode === 'restore') return { catchup: (fence ?? (await restore.begin(partition))).ev }
     const { earliest } = await checkLog(partition, fence)
     if (earliest > fence.next) return closeHole(partition, fence, earliest)
     if (retry && (await log.ends('events', partition)).end !== fence.ev) return { catchup: fence.ev }
-    const sessionsBefore = fence.logTime - sessionTimeoutLimits.maxMs - graceMs
-    await sessions.sweep(partition, { sessionsBefore, idsBefore: fence.logTime - retryHorizonMs }, limits.sweepRows)
+    await sweep(partition, (await isEnded(partition)) ? Math.max(fence.logTime, logTime - limits.behindMs) : fence.logTime)
     return { next: fence.next }
   }
 
+  const sweep = (partition: number, logTime: number): Promise<number> => {
+    return sessions.sweep(partition, expiredAt(logTime, horizonMs), limits.sweepRows)
+  }
+
+  const isEnded = async (partition: number): Promise<boolean> =>
+    (await generations.list()).some(({ number, state }) => number === generationOf(partition) && state === 'ended')
+
+  /**
+   * Nothing is read of hits that are gone, whatever lies under their name now. What was taken of them is kept for the next generation, and is
+   * folded anew from `events` as long as there are any.
+   */
+  const restIn = async ({ partition, records, logTime }: Batch, hasEvents: boolean): Promise<BatchAnswer> => {
+    if (records.length > 0) return { next: records.at(-1)!.offset + 1 }
+    const { fence } = await sessions.load(partition, [], [], [])
+    if (hasEvents) {
+      const known = fence ?? (await restore.begin(partition))
+      if (known.mode === 'restore' || (await log.ends('events', partition)).end !== known.ev) return { catchup: known.ev }
+    }
+    if (fence) await sweep(partition, Math.max(fence.logTime, logTime - limits.behindMs))
+    return { next: fence?.next ?? 0 }
+  }
+
+  const answerTo = async (batch: Batch): Promise<BatchAnswer> => {
+    const { partition, mode, records } = batch
+    const list = await generations.list()
+    const hasEvents = !isGone(list, 'events', partition)
+    const topic = mode === 'catchup' ? 'events' : 'hits'
+    if (isGone(list, topic, partition)) return mode === 'catchup' ? { next: 0, ev: 0, end: true } : await restIn(batch, hasEvents)
+    if (!isOwn(list, topic, partition, batch.logId)) throw madeAnew(topic)
+    if (mode === 'catchup') return await restore.catchUp(batch)
+    return records.length === 0 ? await tick(batch) : await takeBatch(batch)
+  }
+
   return async (request) => {
-    const batch = decodeBatch(request)
-    const answer =
-      batch.mode === 'catchup' ? await restore.catchUp(batch) : batch.records.length === 0 ? await tick(batch) : await takeBatch(batch)
+    const answer = await answerTo(decodeBatch(request))
     return json('next' in answer ? 200 : 409, answer)
   }
 }

@@ -2,15 +2,20 @@ import type { Clock } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
 import { json, type Reply, type Request } from '#shared/handler.ts'
 import type { ImportKeys } from '#shared/ports/imports.ts'
+import type { Replays, Versions } from '#shared/ports/replays.ts'
 import type { Salts, Secrets, Sites } from '#shared/ports/sites.ts'
 import { type Access, allow, allowChange, type Need } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
+import type { GenerationList } from '#shared/site/generations.ts'
 
 export type Ports = {
   sites: Sites
   secrets: Secrets
   salts: Salts
   importKeys: ImportKeys
+  replays: Replays
+  versions: Pick<Versions, 'job'>
+  generations: GenerationList
   clock: Clock
   /** Public address of the installation, without a trailing slash. */
   url: string

@@ -3,6 +3,7 @@ import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { identify } from '#shared/site/access.ts'
 import type { Ports, Step } from './call.ts'
 import { addKey, listKeys, revokeKey } from './keys.ts'
+import { addReplay, listReplays, setReplay } from './replays.ts'
 import { runSchedule } from './schedule.ts'
 import { addLink, showMe, signIn, signOut } from './sign-in.ts'
 import { addSite, dropSite, listSites, setSite, showSite } from './sites.ts'
@@ -18,11 +19,15 @@ const routes: readonly { path: string; steps: Readonly<Record<string, Step>> }[]
   { path: '/api/sites/*', steps: { GET: showSite, PATCH: setSite, DELETE: dropSite } },
   { path: '/api/keys', steps: { GET: listKeys, POST: addKey } },
   { path: '/api/keys/*', steps: { DELETE: revokeKey } },
+  { path: '/api/replays', steps: { GET: listReplays, POST: addReplay } },
+  { path: '/api/replays/*', steps: { PATCH: setReplay } },
   { path: '/api/links', steps: { POST: addLink } },
   { path: '/api/sign-in', steps: { GET: signIn } },
   { path: '/api/sign-out', steps: { POST: signOut } },
   { path: '/api/me', steps: { GET: showMe } },
   { path: '/schedule', steps: { POST: runSchedule } },
+  // What a cron trigger calls: the function itself.
+  { path: '/', steps: { POST: runSchedule } },
 ]
 
 const bodyLimit = 64 * 1024

@@ -10,9 +10,9 @@ import { type Freshness, isoTime } from '#shared/query/freshness.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import type { createRooms } from '#shared/query/room.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
-import { partitionCount } from '#shared/site/shards.ts'
+import { partitionsOf } from '#shared/site/shards.ts'
 import { type Calendar, calendarOf } from '#shared/site/zone.ts'
-import { beginReading, createPause, type Pause, partitions, reread } from './reading.ts'
+import { beginReading, createPause, type Pause, reread } from './reading.ts'
 import type { createTables } from './tables.ts'
 import type { Turns } from './turns.ts'
 
@@ -36,7 +36,7 @@ type Sources = Parameters<typeof beginReading>[0] & {
   tables: ReturnType<typeof createTables>
 }
 /** Where the rows begin that are all kept. */
-type KeptFrom = (site: string, calendar: Calendar) => Promise<number | undefined>
+type KeptFrom = (site: SiteConfig, calendar: Calendar) => Promise<number | undefined>
 type Rows = AsyncGenerator<Batch, void, void>
 
 const types: Record<FormatName, string> = {
@@ -111,14 +111,15 @@ const prepare = async (
   request: ExportRequest,
   { room, pause, signal }: Around,
 ): Promise<{ headers: Record<string, string>; rows: Rows }> => {
-  const reading = await beginReading(sources, site.site, partitionCount)
+  const own = partitionsOf(site.site, site, await sources.generations.list())
+  const reading = await beginReading(sources, site.site, own)
   const freshness = await reading.freshness()
   const data = await reading.days()
   const calendar = calendarOf(site.zones)
   const range = resolveRange(request.dates, calendar, sources.clock.now(), data)
-  const tablesOf = sources.tables({ reading, partitions: partitions(partitionCount), data, calendar, pause })
+  const tablesOf = sources.tables({ reading, data, calendar })(pause)
   const rows = await prepareExport(await tablesOf(range), { ...request, range, calendar, room, pause })
-  const kept = await keptFrom(site.site, calendar)
+  const kept = await keptFrom(site, calendar)
   const completeFrom = kept !== undefined && range.from < kept ? kept : undefined
   return {
     headers: headersOf(site, request, isoRange(calendar, range), range, freshness, completeFrom),

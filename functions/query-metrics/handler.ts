@@ -4,12 +4,13 @@ import { type Handler, json, type Reply, type Request } from '#shared/handler.ts
 import type { Bus } from '#shared/ports/bus.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
+import type { Replays, Versions } from '#shared/ports/replays.ts'
 import type { Retention } from '#shared/ports/retention.ts'
-import type { Segments } from '#shared/ports/segments.ts'
+import type { Progress, Segments } from '#shared/ports/segments.ts'
 import type { Secrets } from '#shared/ports/sites.ts'
-import { type Cache, createCache } from '#shared/query/columns/cache.ts'
-import { countOnce } from '#shared/query/columns/results.ts'
+import { countOnce, createResults, type Results } from '#shared/query/columns/results.ts'
 import { scanTables } from '#shared/query/columns/scan.ts'
+import type { Sizes } from '#shared/query/columns/units.ts'
 import type { Count } from '#shared/query/counting.ts'
 import type { Answered } from '#shared/query/explore/asked.ts'
 import { siteAsked } from '#shared/query/export/request.ts'
@@ -22,15 +23,20 @@ import { createRooms } from '#shared/query/room.ts'
 import { type Access, allow, identify } from '#shared/site/access.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
 import { siteName } from '#shared/site/domain.ts'
+import { allPartsOf, createKnownGenerations, type GenerationList, readerStaleMs } from '#shared/site/generations.ts'
 import type { KnownSites } from '#shared/site/known-sites.ts'
-import { partitionCount } from '#shared/site/shards.ts'
-import { addDays, type Calendar, calendarOf, utcDay } from '#shared/site/zone.ts'
+import { partitionsOf } from '#shared/site/shards.ts'
+import { addDays, type Calendar, calendarOf, isoDay, utcDay } from '#shared/site/zone.ts'
 import { createExports } from './export.ts'
 import { createLive } from './live.ts'
 import { preflight, withOrigin } from './origins.ts'
+import { previewAsked, previewed } from './preview.ts'
 import { type Ask, type Question, questions } from './questions.ts'
-import { beginReading, createPause, type Pause, partitions, reread } from './reading.ts'
-import { createTables } from './tables.ts'
+import { createReached, type Reached } from './reached.ts'
+import { beginReading, createPause, type Pause, type Reading, reread } from './reading.ts'
+import { createReadings, type Readings } from './readings.ts'
+import { answerShare, createSharing, sharePath } from './shares.ts'
+import { createTables, type TablesOf } from './tables.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** query-metrics: reports, the live stream and the ledger of a site. It only reads; who may see a site is decided before anything is looked up. */
@@ -38,22 +44,29 @@ import { createTurns, type Turns } from './turns.ts'
 export type Ports = {
   memtables: Memtables
   segments: Segments
+  progress: Pick<Progress, 'get'>
   retention: Pick<Retention, 'dropped'>
+  versions: Pick<Versions, 'active' | 'days' | 'job'>
+  replays: Pick<Replays, 'find'>
   hits: LogReader
   sites: KnownSites
   secrets: Secrets
+  generations: GenerationList
   bus: Bus
   clock: Clock
 }
 
 /** What the requests of one process share. */
 type Shared = Ports & {
+  reached: Reached
   live: ReturnType<typeof createLive>
   turns: Turns
   rooms: ReturnType<typeof createRooms>
   tables: ReturnType<typeof createTables>
-  results: Cache
+  results: Results
+  readings: Readings<Standing>
   exports: ReturnType<typeof createExports>
+  sharing: ReturnType<typeof createSharing>
 }
 /** The site that a request turned out to be about: from then on its listed origins may read the reply, also where it is an error. */
 type Seen = { site: SiteConfig | undefined }
@@ -61,23 +74,34 @@ type Seen = { site: SiteConfig | undefined }
 /** Node gives a thread at least this on a machine of 1 GB. */
 const smallestHeap = 256 * 2 ** 20
 
-/** Decoded columns that are kept, beside the heap. */
-const mostCached = 256 * 2 ** 20
+/** Decoded columns that are kept, beside the heap, by this one and its helpers. */
+const mostCached = 160 * 2 ** 20
+
+export type Options = {
+  /** What the thread's heap may grow to; questions share half of it. */
+  heapBytes?: number
+  /** Who counts a share of large questions (shares.ts), and what is large. */
+  helpers?: readonly Handler[] | undefined
+  sizes?: Sizes
+}
 
 const noStore = { 'cache-control': 'no-store' }
 const livePath = '/api/live/'
 
-/** `heapBytes`: what the thread's heap may grow to. Questions share half of it. */
-export const createHandler = (ports: Ports, { heapBytes = smallestHeap }: { heapBytes?: number } = {}): Handler => {
+export const createHandler = (ports: Ports, { heapBytes = smallestHeap, helpers = [], sizes }: Options = {}): Handler => {
+  const reached = createReached(ports)
+  const known = { ...ports, reached, generations: createKnownGenerations(ports.generations, ports.clock, readerStaleMs) }
   const working = {
-    ...ports,
-    live: createLive(ports),
+    ...known,
+    live: createLive(known),
     turns: createTurns(ports.clock),
     rooms: createRooms(heapBytes / 2),
-    tables: createTables(ports, Math.min(heapBytes / 4, mostCached)),
-    results: createCache(heapBytes / 16),
+    tables: createTables(ports, Math.min(heapBytes / 4, mostCached / (helpers.length + 1))),
+    results: createResults(heapBytes / 16),
+    readings: createReadings<Standing>(),
+    sharing: createSharing(helpers, sizes),
   }
-  const shared: Shared = { ...working, exports: createExports(working, (site, calendar) => keptFrom(ports, site, calendar)) }
+  const shared: Shared = { ...working, exports: createExports(working, (site, calendar) => keptFrom(known, site, calendar)) }
   return async (request) => {
     const seen: Seen = { site: undefined }
     const answer = (reply: Reply): Reply => (seen.site ? withOrigin(reply, request, seen.site) : reply)
@@ -99,6 +123,10 @@ const route = async (ports: Shared, request: Request, seen: Seen): Promise<Reply
     needMethod(request, 'POST')
     return await questionReply(ports, request, seen, question)
   }
+  if (path === sharePath) {
+    needMethod(request, 'POST')
+    return await answerShare(ports, request)
+  }
   if (path === '/api/v2/export') {
     needMethod(request, 'GET')
     const access = await accessOf(ports, request)
@@ -114,7 +142,7 @@ const route = async (ports: Shared, request: Request, seen: Seen): Promise<Reply
     needMethod(request, 'GET')
     const access = await accessOf(ports, request)
     const site = await visibleSite(ports, access, decode(path.slice(livePath.length)), seen)
-    return await ports.live(site.site, access.hash, request.signal)
+    return await ports.live(site, access.hash, request.signal)
   }
   throw new FootfallError('not-found')
 }
@@ -168,48 +196,75 @@ const questionReply = async (ports: Shared, request: Request, seen: Seen, questi
   const access = await accessOf(ports, request)
   const body = parseBody(request)
   const site = await visibleSite(ports, access, siteOf(body), seen)
-  const ask = question(body, site)
-  return await ports.turns(access.hash, request.signal, () => {
-    const pause = createPause(ports.clock, request.signal)
-    return reread(() => answerReply(ports, pause, site, ask))
-  })
+  const { replay, rest } = request.path === '/api/v2/query' ? previewAsked(body) : { replay: undefined, rest: body }
+  const ask = question(rest, site)
+  return await ports.readings(JSON.stringify([site.site, site.version, replay]), (stand) =>
+    ports.turns(access.hash, request.signal, () => {
+      const pause = createPause(ports.clock, request.signal)
+      return reread(async () => {
+        const standing = await stand(() => beginStanding(ports, site, replay))
+        return await answerReply(ports, { pause, signal: request.signal, site, standing }, ask)
+      })
+    }),
+  )
 }
 
-const answerReply = async (ports: Shared, pause: Pause, site: SiteConfig, ask: Ask): Promise<Reply> => {
-  const reading = await beginReading(ports, site.site, partitionCount)
-  const freshness = await reading.freshness()
-  const data = await reading.days()
+/** A reading, and what all questions ask of it. */
+type Standing = {
+  reading: Reading
+  freshness: Freshness
+  data: { first: number; last: number } | undefined
+  tables: (pause: Pause) => TablesOf
+}
+
+const beginStanding = async (ports: Shared, site: SiteConfig, replay: string | undefined): Promise<Standing> => {
+  const own = partitionsOf(site.site, site, await ports.generations.list())
+  const reading = await beginReading(ports, site.site, own, await previewed(ports, site.site, own, replay))
+  const [freshness, data] = await Promise.all([reading.freshness(), reading.days()])
+  return { reading, freshness, data, tables: ports.tables({ reading, data, calendar: calendarOf(site.zones) }) }
+}
+
+type Known = { pause: Pause; signal: AbortSignal | undefined; site: SiteConfig; standing: Standing }
+
+const answerReply = async (ports: Shared, { pause, signal, site, standing }: Known, ask: Ask): Promise<Reply> => {
+  const { reading, freshness, data } = standing
   const room = ports.rooms.open()
   try {
     const calendar = calendarOf(site.zones)
-    const known = { reading, partitions: partitions(partitionCount), data, calendar, pause }
-    const tables = ports.tables(known)
+    const tables = standing.tables(pause)
+    const counted = ports.sharing({ site, reading, data, signal })
     const scanned = scanTables({ tables, calendar, room, pause })
     let from = Number.POSITIVE_INFINITY
     const count: Count = async (plan) => {
       from = Math.min(from, plan.range.from)
-      return await countOnce(await tables(plan.range), plan, ports.results)
+      return await countOnce(await tables(plan.range), plan, ports.results, counted)
     }
     const scan: Scan = (range, columns) => {
       from = Math.min(from, range.from)
       return scanned(range, columns)
     }
     const answer = await ask({ site, now: ports.clock.now(), data, count, scan, pause, room })
-    const kept = await keptFrom(ports, site.site, calendar)
-    return replyWith(freshness, answer, kept !== undefined && from < kept ? kept : undefined)
+    const kept = await keptFrom(ports, site, calendar)
+    return replyWith(freshness, answer, kept !== undefined && from < kept ? kept : undefined, reading.ground.transit)
   } finally {
     room.close()
   }
 }
 
 /** Where the rows of a site begin that are all kept; `undefined` when none was dropped. */
-const keptFrom = async ({ retention }: Ports, site: string, calendar: Calendar): Promise<number | undefined> => {
-  const last = await Promise.all(partitions(partitionCount).map((partition) => retention.dropped(partition, site)))
+const keptFrom = async ({ retention, generations }: Ports, site: SiteConfig, calendar: Calendar): Promise<number | undefined> => {
+  const own = partitionsOf(site.site, site, await generations.list())
+  const last = await Promise.all(own.map((partition) => retention.dropped(partition, site.site)))
   const newest = Math.max(...last.map((day) => day ?? 0))
   return newest === 0 ? undefined : calendar.span(newest).end
 }
 
-const replyWith = (freshness: Freshness, answer: Answered, completeFrom: number | undefined): Reply => {
+const replyWith = (
+  freshness: Freshness,
+  answer: Answered,
+  completeFrom: number | undefined,
+  transit: Reading['ground']['transit'],
+): Reply => {
   const { asOf, lagMs, incompleteSince } = freshness
   const meta = {
     as_of: isoTime(asOf),
@@ -217,6 +272,7 @@ const replyWith = (freshness: Freshness, answer: Answered, completeFrom: number 
     ...answer.meta,
     ...(incompleteSince === undefined ? {} : { incomplete_since: isoTime(incompleteSince) }),
     ...(completeFrom === undefined ? {} : { complete_from: isoTime(completeFrom) }),
+    ...(transit === undefined ? {} : { replaying: { from: isoDay(transit.from), to: isoDay(transit.to) } }),
   }
   return json(200, { ...answer, meta }, noStore)
 }
@@ -240,15 +296,23 @@ const ledgerReply = async (ports: Shared, request: Request, seen: Seen): Promise
   if (typeof range === 'string') throw new FootfallError('bad-request', { detail: range })
   return await ports.turns(access.hash, request.signal, () => {
     const pause = createPause(ports.clock, request.signal)
-    return reread(() => foldLedger(ports, pause, site?.site ?? '', range))
+    return reread(() => foldLedger(ports, pause, site, range))
   })
 }
 
-const foldLedger = async (ports: Ports, pause: Pause, site: string, range: { from: number; to: number }): Promise<Reply> => {
-  const reading = await beginReading(ports, site, partitionCount)
+const foldLedger = async (
+  ports: Shared,
+  pause: Pause,
+  site: SiteConfig | undefined,
+  range: { from: number; to: number },
+): Promise<Reply> => {
+  // Nobody's: refusals of unknown sites, and in every partition the records that could not be read or were lost.
+  const list = await ports.generations.list()
+  const own = site ? partitionsOf(site.site, site, list) : list.flatMap(allPartsOf)
+  const reading = await beginReading(ports, site?.site ?? '', own)
   const { pendingRecords, pendingMs } = await reading.freshness()
   const fold = createLedgerFold(range)
-  for (let partition = 0; partition < partitionCount; partition++) {
+  for (const partition of own) {
     for (let day = utcDay(range.from); day <= utcDay(range.to - 1); day = addDays(day, 1)) {
       for await (const rows of reading.ledger(partition, day)) {
         fold.add(rows)

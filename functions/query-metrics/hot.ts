@@ -18,7 +18,7 @@ const fullRows = 2_000
 
 /** Rows in the order of their coming, of blocks at offsets `[from, to)`. */
 type Chunk = { from: number; to: number; rows: Row[]; table: Table }
-/** What is known of a day: its chunks, of which the last one may grow, the offset where they begin, and the last block they have. */
+/** What is known of a day: its chunks, of which the last ones may grow, the offset where they begin, and the last block they have. */
 type Known = { start: number; last: Interval; chunks: readonly Chunk[] }
 
 /** A row in memory, with its hits; compressed it takes a twentieth. */
@@ -34,14 +34,20 @@ export const createHot = (cache: Cache) => {
     return storedTable({ name, day }, head, async (names) => names.map(({ column, group }) => data.get(`${column} ${group}`)), cache)
   }
 
-  /** The chunks with another one behind them, or a longer last one. */
+  /**
+   * The chunks with another one behind them. It takes in the last ones that are not full and at most twice as long as itself: so a row is put
+   * into another table a few times and not each time that others come, and there are few small tables.
+   */
   const grown = (chunks: readonly Chunk[], came: Omit<Chunk, 'table'>, name: string, day: number): Chunk[] => {
-    const last = chunks.at(-1)
-    const isOpen = last !== undefined && last.rows.length > 0
-    const rows = isOpen ? [...last.rows, ...came.rows] : came.rows
-    const from = isOpen ? last.from : came.from
+    const kept = [...chunks]
+    let { from, rows } = came
+    for (let last = kept.at(-1); last && last.rows.length > 0 && last.rows.length <= 2 * rows.length; last = kept.at(-1)) {
+      rows = [...last.rows, ...rows]
+      from = last.from
+      kept.pop()
+    }
     const table = tableOf(`${name} ${from}-${came.to}`, day, rows)
-    return [...(isOpen ? chunks.slice(0, -1) : chunks), { from, to: came.to, rows: rows.length < fullRows ? rows : [], table }]
+    return [...kept, { from, to: came.to, rows: rows.length < fullRows ? rows : [], table }]
   }
 
   /** The tables of the hot rows of a day, in the order of their offsets. */

@@ -4,9 +4,12 @@ import type { Reply } from '#shared/handler.ts'
 import type { Bus } from '#shared/ports/bus.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { Memtables } from '#shared/ports/memtables.ts'
-import { isoTime } from '#shared/query/freshness.ts'
-import { partitionCount } from '#shared/site/shards.ts'
-import { currentFreshness, partitions } from './reading.ts'
+import { type Freshness, isoTime } from '#shared/query/freshness.ts'
+import type { SiteConfig } from '#shared/site/config.ts'
+import type { GenerationList } from '#shared/site/generations.ts'
+import { partitionsOf } from '#shared/site/shards.ts'
+import type { Reached } from './reached.ts'
+import { currentFreshness } from './reading.ts'
 
 /**
  * The live stream of a site: server-sent events `current`, `hit` and `freshness`. The bus may lose messages, so hits are only
@@ -30,8 +33,8 @@ export const liveLimits = {
   textLength: 2_000,
 } as const
 
-type Ports = { memtables: Memtables; hits: LogReader; bus: Bus; clock: Clock }
-type Snapshot = { visitors: number; asOf: number; lagMs: number; pending: number; taken: string }
+type Ports = { memtables: Memtables; reached: Reached; hits: LogReader; bus: Bus; generations: GenerationList; clock: Clock }
+type Snapshot = { visitors: number; freshness: Freshness; taken: string }
 
 const event = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 
@@ -56,26 +59,33 @@ const shownHit = (message: string): Record<string, unknown> | undefined => {
   }
 }
 
-const lookAt = async ({ memtables, hits, clock }: Ports, site: string): Promise<Snapshot> => {
+const lookAt = async ({ memtables, reached, hits, generations, clock }: Ports, site: SiteConfig): Promise<Snapshot> => {
   const since = clock.now() - liveLimits.currentMs
-  const all = partitions(partitionCount)
-  const fences = await Promise.all(all.map((partition) => memtables.fence(partition)))
-  const live = await Promise.all(all.map((partition) => memtables.live(partition, site, since)))
-  const { asOf, lagMs, pendingRecords: pending } = await currentFreshness({ hits, clock }, fences)
+  const own = partitionsOf(site.site, site, await generations.list())
+  const states = await Promise.all(own.map((partition) => reached.fence(partition)))
+  const live = await Promise.all(own.map((partition) => memtables.live(partition, site.site, since)))
+  const fences = new Map(own.map((partition, i) => [partition, states[i]!.fence]))
+  const setBack = new Set(own.filter((_, i) => states[i]!.isBehind))
   return {
     visitors: live.reduce((sum, { visitors }) => sum + visitors, 0),
-    asOf,
-    lagMs,
-    pending,
-    taken: fences.map((fence) => `${fence?.gen}.${fence?.next}`).join(' '),
+    freshness: await currentFreshness({ hits, generations, clock }, fences, setBack),
+    taken: states.map(({ fence }) => `${fence?.gen}.${fence?.next}`).join(' '),
   }
 }
+
+/** What a query says in `meta`. */
+const freshnessEvent = ({ asOf, lagMs, incompleteSince }: Freshness): string =>
+  event('freshness', {
+    as_of: isoTime(asOf),
+    lag_ms: lagMs,
+    ...(incompleteSince === undefined ? {} : { incomplete_since: isoTime(incompleteSince) }),
+  })
 
 const tooManyStreams = () =>
   new FootfallError('overloaded', { detail: `A key may have ${liveLimits.streamsPerKey} live streams.`, retryAfterS: 30 })
 
 /** Answers the stream of a site; open streams are counted and bounded. */
-export const createLive = (ports: Ports): ((site: string, key: string, signal: AbortSignal | undefined) => Promise<Reply>) => {
+export const createLive = (ports: Ports): ((site: SiteConfig, key: string, signal: AbortSignal | undefined) => Promise<Reply>) => {
   const open = new Map<string, number>()
   let all = 0
   const count = (key: string, by: 1 | -1): void => {
@@ -102,7 +112,7 @@ export const createLive = (ports: Ports): ((site: string, key: string, signal: A
   }
 }
 
-async function* streamOf(ports: Ports, site: string, first: Snapshot, signal: AbortSignal | undefined): AsyncGenerator<string> {
+async function* streamOf(ports: Ports, site: SiteConfig, first: Snapshot, signal: AbortSignal | undefined): AsyncGenerator<string> {
   const stream = openStream(ports, site, first)
   signal?.addEventListener('abort', stream.end)
   try {
@@ -121,7 +131,7 @@ async function* streamOf(ports: Ports, site: string, first: Snapshot, signal: Ab
 type Stream = { next(): string | undefined; more(): Promise<void>; ended(): boolean; end(): void; close(): void }
 
 /** Timers, subscriptions and the queue of one stream; `close` gives all of them back. */
-const openStream = (ports: Ports, site: string, first: Snapshot): Stream => {
+const openStream = (ports: Ports, site: SiteConfig, first: Snapshot): Stream => {
   const { bus, clock } = ports
   const opened = clock.now()
   const queue: string[] = []
@@ -153,7 +163,7 @@ const openStream = (ports: Ports, site: string, first: Snapshot): Stream => {
 
   const show = (now: Snapshot): void => {
     // Behind and not moving is news as well: the lag grows.
-    if (dirty || now.taken !== shown.taken || now.pending > 0) put(event('freshness', { as_of: isoTime(now.asOf), lag_ms: now.lagMs }))
+    if (dirty || now.taken !== shown.taken || now.freshness.pendingRecords > 0) put(freshnessEvent(now.freshness))
     if (now.visitors !== shown.visitors) put(event('current', { visitors: now.visitors }))
     shown = now
     dirty = false
@@ -182,7 +192,7 @@ const openStream = (ports: Ports, site: string, first: Snapshot): Stream => {
       beatAt = now
       put(': alive\n\n')
     }
-    if (dirty || shown.pending > 0 || now - lookedAt >= liveLimits.lookMs) void look()
+    if (dirty || shown.freshness.pendingRecords > 0 || now - lookedAt >= liveLimits.lookMs) void look()
     cancel = clock.after(liveLimits.tickMs, tick)
   }
 
@@ -193,10 +203,10 @@ const openStream = (ports: Ports, site: string, first: Snapshot): Stream => {
   }
 
   let cancel = clock.after(liveLimits.tickMs, tick)
-  const unsubscribe = [bus.subscribe(`live.${site}`, takeHit), bus.subscribe(`fresh.${site}`, takeFresh)]
+  const unsubscribe = [bus.subscribe(`live.${site.site}`, takeHit), bus.subscribe(`fresh.${site.site}`, takeFresh)]
   put(`retry: ${liveLimits.retryMs}\n\n`)
   put(event('current', { visitors: first.visitors }))
-  put(event('freshness', { as_of: isoTime(first.asOf), lag_ms: first.lagMs }))
+  put(freshnessEvent(first.freshness))
 
   return {
     next: () => queue.shift(),

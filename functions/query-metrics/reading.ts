@@ -2,6 +2,7 @@ import type { Clock } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { BlockCursor, BlockPage, Memtables, RollupFence } from '#shared/ports/memtables.ts'
+import type { Active, Versions } from '#shared/ports/replays.ts'
 import type { SegmentEntry, Segments } from '#shared/ports/segments.ts'
 import { type Freshness, freshnessOf, oldestPending, together } from '#shared/query/freshness.ts'
 import { queryLimits } from '#shared/query/limits.ts'
@@ -9,8 +10,10 @@ import { decodeLedger, type LedgerRow, ledgerDay } from '#shared/rollup/block.ts
 import { ledgerChunks, ledgerRows } from '#shared/rollup/ledger-segment.ts'
 import { readableChain } from '#shared/segment/chain.ts'
 import type { Interval } from '#shared/segment/encode.ts'
-import { fetchListed, Moved, openListed } from '#shared/segment/moved.ts'
+import { Moved, openListed } from '#shared/segment/moved.ts'
 import type { Block } from '#shared/segment/row.ts'
+import { type GenerationList, isGone, isOwn } from '#shared/site/generations.ts'
+import type { Reached } from './reached.ts'
 
 /**
  * One consistent reading of a site's rows: the fence of the first read is the end of all of them. Later rows are left out, so a visit is
@@ -18,10 +21,24 @@ import type { Block } from '#shared/segment/row.ts'
  */
 
 /** Where the rows of one partition and day lie: segments, and spans of offsets whose blocks are hot. Together they are one chain. */
-export type DayParts = { cold: { entry: SegmentEntry; head: Buffer }[]; hot: Interval[] }
+export type DayParts = { cold: SegmentEntry[]; hot: Interval[] }
+
+/** What a reading stands on, as plain values. */
+export type Ground = {
+  /** The partitions that may hold rows of the site; what follows is of each of them, in this order. */
+  partitions: readonly number[]
+  /** Where the state was. */
+  fences: readonly (RollupFence | null)[]
+  /** Which version of a day is read; 0 where none is named. */
+  versions: readonly (readonly (readonly [day: number, version: number])[])[]
+  /** Days that were being led to another version. */
+  transit: { from: number; to: number } | undefined
+}
 
 export type Reading = {
   site: string
+  /** What it stands on. */
+  ground: Ground
   /** First and last day with rows. */
   days(): Promise<{ first: number; last: number } | undefined>
   /** Names the state of a partition that the reading stands on; `before`: the offset at which it ends. */
@@ -35,10 +52,19 @@ export type Reading = {
   freshness(): Promise<Freshness>
 }
 
-type Sources = { memtables: Memtables; segments: Segments; hits: LogReader; clock: Clock }
+export type Sources = {
+  memtables: Memtables
+  segments: Segments
+  versions: Pick<Versions, 'active' | 'days'>
+  hits: LogReader
+  generations: GenerationList
+  clock: Clock
+  /** What was seen of the states before. */
+  reached: Reached
+}
 
-/** Partitions that may hold rows of a site, whatever its shards were on a day. */
-export const partitions = (count: number): number[] => Array.from({ length: count }, (_, partition) => partition)
+/** Nothing lies on it: a page of it tells the fence alone. */
+const noDay = 0
 
 /** No day lies behind it, no ledger before its negative. */
 const lastDay = 99_991_231
@@ -64,16 +90,40 @@ const holds = ({ intervals }: BlockPage, { from, to }: Interval): boolean => {
   return reached >= to
 }
 
-/** Begins a reading of one site. Its fences are taken now. */
-export const beginReading = async ({ memtables, segments, hits, clock }: Sources, site: string, count: number): Promise<Reading> => {
-  const fences: (RollupFence | undefined)[] = await Promise.all(partitions(count).map((partition) => memtables.fence(partition)))
+/** Begins a reading of one site. Its fences are taken now, and which version of each day it reads; of the days of `preview` that version. */
+export const beginReading = async (sources: Sources, site: string, partitions: readonly number[], preview?: number): Promise<Reading> => {
+  const { segments, versions, reached } = sources
+  const states = await Promise.all(partitions.map((partition) => reached.fence(partition)))
+  const fences = states.map(({ fence }) => fence ?? null)
+  const setBack = new Set(partitions.filter((_, i) => states[i]!.isBehind))
   // Where nothing says how far the state has come, an answer could be smaller than one before it.
-  for (const partition of partitions(count))
-    if (!fences[partition] && (await segments.list(partition, site, -lastDay, lastDay)).length > 0) throw new Moved('is being restored')
-  const endOf = (partition: number): number => fences[partition]?.next ?? 0
+  for (const [i, partition] of partitions.entries())
+    if (!fences[i] && (await segments.list(partition, site, -lastDay, lastDay)).length > 0) throw new Moved('is being restored')
+  const active: readonly Active[] = await Promise.all(partitions.map((partition) => versions.active(partition, site)))
+  const days = active.map(({ days: standing }) => new Map(standing))
+  if (preview !== undefined)
+    for (const [i, partition] of partitions.entries())
+      for (const { day } of await versions.days(partition, site, preview)) days[i]!.set(day, preview)
+  const ground = { partitions, fences, versions: days.map((of) => [...of]), transit: transitOf(active) }
+  return readingOn(sources, site, ground, setBack)
+}
 
+/** A reading that stands where another one does: it reads the same rows. `setBack`: partitions whose state was farther before. */
+export const readingOn = (
+  { memtables, segments, hits, generations, clock }: Omit<Sources, 'versions' | 'reached'>,
+  site: string,
+  ground: Ground,
+  setBack: ReadonlySet<number> = new Set(),
+): Reading => {
+  const { partitions } = ground
+  const fences = new Map(partitions.map((partition, i) => [partition, ground.fences[i] ?? undefined]))
+  const versions = new Map(partitions.map((partition, i) => [partition, new Map(ground.versions[i])]))
+  const versionOf = (partition: number, day: number): number => versions.get(partition)!.get(day) ?? 0
+  const endOf = (partition: number): number => fences.get(partition)?.next ?? 0
+
+  /** Throws unless what it reads, and what was read before it, is of the state that the reading stands on. */
   const pageOf = async (partition: number, day: number, page: { after?: BlockCursor; characters?: number }): Promise<BlockPage> => {
-    const was = fences[partition]
+    const was = fences.get(partition)
     const read = await memtables.read(partition, site, day, day, page)
     const { fence } = read
     if (was && (fence?.gen !== was.gen || fence.topic !== was.topic || fence.next < was.next)) throw new Moved('went back')
@@ -84,15 +134,10 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
   const parts = async (partition: number, day: number): Promise<DayParts> => {
     const before = endOf(partition)
     const { intervals } = await pageOf(partition, day, { characters: 1 })
-    const listed = await segments.list(partition, site, day, day)
+    const listed = await segments.list(partition, site, day, day, versionOf(partition, day))
     const chain = readableChain(listed, intervals, before)
     if (!chain) throw new Moved('was flushed')
-    const cold: DayParts['cold'] = []
-    for (const part of chain) {
-      if (!('cold' in part)) continue
-      const { head } = await openListed(segments, partition, part.cold)
-      cold.push({ entry: part.cold, head })
-    }
+    const cold = chain.flatMap((part) => ('cold' in part ? [part.cold] : []))
     return { cold, hot: chain.flatMap((part) => ('hot' in part ? [{ from: part.hot.from, to: Math.min(part.hot.to, before) }] : [])) }
   }
 
@@ -110,19 +155,27 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
 
   async function* ledger(partition: number, day: number): AsyncGenerator<readonly LedgerRow[], void, void> {
     const { cold, hot } = await parts(partition, day)
-    for (const { entry, head } of cold) yield ledgerRows(head, (await fetchListed(segments, partition, entry)(ledgerChunks))[0])
+    for (const entry of cold) {
+      const { head, fetch } = await openListed(segments, partition, entry)
+      yield ledgerRows(head, (await fetch(ledgerChunks))[0])
+    }
     if (hot.length > 0) for await (const page of blocks(partition, day, hot)) for (const block of page) yield decodeLedger(block)
   }
 
   return {
     site,
+    ground,
     state(partition) {
-      const fence = fences[partition]
+      const fence = fences.get(partition)
       return { name: `${fence?.topic} ${fence?.gen}`, before: endOf(partition) }
     },
     async days() {
-      const hot = await Promise.all(partitions(count).map((partition) => memtables.days(partition, site)))
-      const cold = await Promise.all(partitions(count).map((partition) => segments.days(partition, site)))
+      const hot = await Promise.all(partitions.map((partition) => memtables.days(partition, site)))
+      const [cold] = await Promise.all([
+        Promise.all(partitions.map((partition) => segments.days(partition, site))),
+        // State that was emptied meanwhile has no days, or fewer, and no page of them would be read that could tell.
+        Promise.all(partitions.map((partition) => pageOf(partition, noDay, { characters: 1 }))),
+      ])
       const known = [...hot, ...cold].filter((days) => days !== undefined)
       if (known.length === 0) return undefined
       return { first: Math.min(...known.map(({ first }) => first)), last: Math.max(...known.map(({ last }) => last)) }
@@ -130,21 +183,31 @@ export const beginReading = async ({ memtables, segments, hits, clock }: Sources
     parts,
     blocks,
     ledger: (partition, day) => ledger(partition, ledgerDay(day)),
-    freshness: () => currentFreshness({ hits, clock }, fences),
+    freshness: () => currentFreshness({ hits, generations, clock }, fences, setBack),
   }
 }
 
-/** How far given fences reach into the hits log. */
+const transitOf = (active: readonly Active[]): Ground['transit'] => {
+  const all = active.flatMap(({ transit }) => (transit ? [transit] : []))
+  if (all.length === 0) return undefined
+  return { from: Math.min(...all.map(({ from }) => from)), to: Math.max(...all.map(({ to }) => to)) }
+}
+
+/** How far the fences of partitions reach into the hits log; a log that is gone is none to fall behind of. */
 export const currentFreshness = async (
-  { hits, clock }: Pick<Sources, 'hits' | 'clock'>,
-  fences: readonly (RollupFence | undefined)[],
+  { hits, generations, clock }: Pick<Sources, 'hits' | 'generations' | 'clock'>,
+  fences: ReadonlyMap<number, RollupFence | undefined>,
+  setBack: ReadonlySet<number> = new Set(),
 ): Promise<Freshness> => {
-  const each = fences.map(async (fence, partition) => {
+  const list = await generations.list()
+  const standing = [...fences].filter(([partition]) => !isGone(list, 'hits', partition))
+  const each = standing.map(async ([partition, fence]) => {
     const now = clock.now()
     const ends = await hits.ends('hits', partition)
-    const offset = oldestPending({ fence, ends })
+    const isOther = !isOwn(list, 'hits', partition, ends.id)
+    const offset = isOther ? undefined : oldestPending({ fence, ends })
     const [oldest] = offset === undefined ? [] : await hits.read('hits', partition, offset, { records: 1, bytes: 1, waitMs: 0 })
-    return freshnessOf({ fence, ends, oldest: oldest?.time }, now)
+    return freshnessOf({ fence, ends, oldest: oldest?.time, isSetBack: setBack.has(partition), isOther }, now)
   })
   return together(await Promise.all(each))
 }

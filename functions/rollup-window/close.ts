@@ -6,24 +6,21 @@ import type { Sites } from '#shared/ports/sites.ts'
 import type { LedgerRow } from '#shared/rollup/block.ts'
 import { ledgerChunks, ledgerRows } from '#shared/rollup/ledger-segment.ts'
 import { endOf, isDue, isLedger, type LifeLimits, mayBeDue } from '#shared/rollup/life.ts'
-import { createVisits, type Stored, storedLedger } from '#shared/rollup/stored.ts'
+import { storedLedger } from '#shared/rollup/stored.ts'
 import { chainOf } from '#shared/segment/chain.ts'
-import { Moved, openListed } from '#shared/segment/moved.ts'
-import type { SegmentRow } from '#shared/segment/row.ts'
-import { rowGroupsOf } from '#shared/segment/stream.ts'
+import { openListed } from '#shared/segment/moved.ts'
 import { mergeSorted } from '#shared/segment/together.ts'
 import { calendarOf } from '#shared/site/zone.ts'
 import { type Attempts, dayText } from './attempts.ts'
+import { type AsyncSteps, createBegun } from './begun.ts'
+import { groupsOf, putClosed } from './closed.ts'
 import { holeIn } from './hole.ts'
-import { createPause } from './pause.ts'
 
 /**
  * Close and close again (data.md §9.6): the chain of a day that is over becomes one segment. What it supersedes is left where it is: readers
  * and a state that was set back may stand on it; it goes in its time.
  */
 export type ClosePorts = { memtables: Pick<Memtables, 'read'>; seals: Seals; segments: Segments; sites: Sites; clock: Clock }
-
-type AsyncSteps<T> = AsyncGenerator<void, T, void>
 
 const notClosed = (where: SiteDay): string => `${dayText(where)} could not be closed`
 
@@ -38,33 +35,24 @@ export const createClose = (
     return isDue(open, endOf(open, config && calendarOf(config.zones)), logTime, limits)
   }
 
-  const groupsOf = async (partition: number, entry: SegmentEntry): Promise<AsyncIterable<Iterable<SegmentRow>>> => {
-    const { head, fetch } = await openListed(segments, partition, entry)
-    return rowGroupsOf(head, fetch)
-  }
-
   const ledgerOf = async (partition: number, entry: SegmentEntry): Promise<LedgerRow[]> => {
     const { head, fetch } = await openListed(segments, partition, entry)
     return ledgerRows(head, (await fetch(ledgerChunks))[0])
   }
 
-  /** One segment of those of a chain, in steps. */
-  async function* together(partition: number, chain: readonly SegmentEntry[]): AsyncSteps<Stored> {
+  /** Puts one segment of those of a chain, in steps. */
+  async function* putTogether(partition: number, chain: readonly SegmentEntry[], at: number): AsyncSteps<void> {
     const { site, day } = chain[0]!
     const where = { site, day, from: 0, to: chain.at(-1)!.to }
     if (isLedger(where)) {
       const rows: LedgerRow[] = []
       for (const entry of chain) rows.push(...(await ledgerOf(partition, entry)))
-      return storedLedger(rows, where)
+      const { entry, head, chunks } = storedLedger(rows, where)
+      return await segments.put(partition, { ...entry, level: 1, ver: 0, at }, head, chunks)
     }
-    const groups: AsyncIterable<Iterable<SegmentRow>>[] = []
-    for (const entry of chain) groups.push(await groupsOf(partition, entry))
-    const visits = createVisits(where)
-    for await (const rows of mergeSorted(groups)) {
-      visits.add(rows)
-      yield
-    }
-    return yield* visits.done()
+    const groups: Awaited<ReturnType<typeof groupsOf>>[] = []
+    for (const entry of chain) groups.push(await groupsOf(segments, partition, entry))
+    yield* putClosed({ segments, sites }, partition, where, { ver: 0, at }, mergeSorted(groups), limits)
   }
 
   /** What lies beyond the chain of a day is reached once the rows before it are flushed. Throws when there are none. */
@@ -78,32 +66,16 @@ export const createClose = (
     const list = await segments.list(partition, site, day, day)
     const chain = chainOf(list)
     if (chain.length === 0 || (chain.length === 1 && chain[0]!.level === 1)) return await checkBeyond(partition, { site, day }, list)
-    const { entry, head, chunks } = yield* together(partition, chain)
-    await segments.put(partition, { ...entry, level: 1, at: logTime }, head, chunks)
-    await seals.forgetBase(partition, { site, day }, entry.to)
+    yield* putTogether(partition, chain, logTime)
+    await seals.forgetBase(partition, { site, day }, chain.at(-1)!.to)
   }
 
   /** The day of each partition that is being closed: a large one takes many ticks. */
-  const begun = new Map<number, { name: string; steps: AsyncSteps<void> }>()
-
-  /** Goes on with the day that was begun, until it is closed or `isOver`. When it fails, the day is begun anew at the next tick. */
-  const goOn = async (partition: number, isOver: () => boolean): Promise<void> => {
-    const { name, steps } = begun.get(partition)!
-    const pause = createPause(clock, limits.sliceMs)
-    let isCut = false
-    const work = async () => {
-      while (!isCut && !(await steps.next()).done) {
-        isCut = isOver()
-        await pause()
-      }
-    }
-    await attempt(name, () => work().catch(unlessMoved))
-    if (!isCut) begun.delete(partition)
-  }
+  const { isBegun, begin, goOn } = createBegun(clock, limits, attempt)
 
   /** Closes the days that are due, until `isOver`. What it reads never changes: events may be taken meanwhile. */
   const closeDue = async (partition: number, logTime: number, isOver: () => boolean): Promise<void> => {
-    if (begun.has(partition)) await goOn(partition, isOver)
+    if (isBegun(partition)) await goOn(partition, isOver)
     for (const open of inTurn(await segments.open(partition), notClosed)) {
       if (isOver()) return
       let isNow = false
@@ -111,15 +83,10 @@ export const createClose = (
         isNow = await isDayDue(open, logTime)
       })
       if (!isNow) continue
-      begun.set(partition, { name: notClosed(open), steps: close(partition, open, logTime) })
+      begin(partition, notClosed(open), close(partition, open, logTime))
       await goOn(partition, isOver)
     }
   }
 
   return { closeDue }
-}
-
-/** Segments that were dropped meanwhile are of a day that another has closed: no failure. */
-const unlessMoved = (error: unknown): void => {
-  if (!(error instanceof Moved)) throw error
 }

@@ -1,10 +1,11 @@
 import { type Clock, hasPassed } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
-import type { Memtables } from '#shared/ports/memtables.ts'
+import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
 import type { SealedCopy, Seals, SiteDay } from '#shared/ports/seals.ts'
 import type { Progress, Segments } from '#shared/ports/segments.ts'
 import { decodeLedger, decodeRows } from '#shared/rollup/block.ts'
 import { dueAt, isLedger, type LifeLimits } from '#shared/rollup/life.ts'
+import { reachedMark } from '#shared/rollup/reached.ts'
 import { createVisits, type Stored, storedLedger } from '#shared/rollup/stored.ts'
 import { mergeRows } from '#shared/segment/merge.ts'
 import type { Block, Row } from '#shared/segment/row.ts'
@@ -63,7 +64,7 @@ export const createFlush = (
     if (!blocks) return // another has dropped it
     const pause = createPause(clock, limits.sliceMs)
     const { entry, head, chunks } = isLedger(copy) ? ledgerOf(copy, blocks) : await visitsOf(copy, blocks, pause)
-    await segments.put(partition, { ...entry, level: 0, at: logTime }, head, chunks)
+    await segments.put(partition, { ...entry, level: 0, ver: 0, at: logTime }, head, chunks)
   }
 
   /** The next step of a sealed copy: into the manifest, and when it is there and no question needs it any more, out of the hot state. */
@@ -108,5 +109,9 @@ export const createFlush = (
     if (low && low.next > (known?.next ?? 0)) await progress.advance(stage, partition, low)
   }
 
-  return { flushDue, report }
+  /** Says how far the state has come, so that one that falls back is known by it. */
+  const reportReached = (partition: number, { next, src }: RollupFence): Promise<void> =>
+    progress.advance(reachedMark, partition, { next, src })
+
+  return { flushDue, report, reportReached }
 }

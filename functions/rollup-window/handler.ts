@@ -10,6 +10,7 @@ import { feedLimit, feedOf } from '#shared/rollup/feed.ts'
 import { foldUsable, liveMs } from '#shared/rollup/fold.ts'
 import type { LifeLimits } from '#shared/rollup/life.ts'
 import { reachOf } from '#shared/segment/chain.ts'
+import { createKnownGenerations, type GenerationList, isGone, isOwn, writerStaleMs } from '#shared/site/generations.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { acceptEvents } from '#shared/visit/accept.ts'
 import type { EventRecord } from '#shared/visit/event.ts'
@@ -23,11 +24,15 @@ import { createLife, type LifePorts } from './life.ts'
  * with its fence (data.md §9.2), and tells the live feed. On ticks, and when a memtable is full, it moves rows into segments and closes days
  * (life.ts). It never reads a hit and never changes what enrich has said.
  */
-export type Ports = LifePorts & { bus: Bus; clock: Clock }
+export type Ports = LifePorts & { bus: Bus; generations: GenerationList; clock: Clock }
+
+const madeAnew = (): FootfallError =>
+  new FootfallError('partition-stopped', { detail: 'The events topic was made anew.', hint: 'Run `footfall migrate --new-topics`.' })
 
 /** `onError` is told what could not be moved on in the life of a day. */
 export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, onError: OnError = () => undefined): Handler => {
   const { log, memtables, seals, segments, progress, bus, clock } = ports
+  const generations = createKnownGenerations(ports.generations, clock, writerStaleMs)
   const life = createLife(ports, limits, onError)
   const feedBudget = new Map<string, { second: number; left: number }>()
 
@@ -62,7 +67,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
   const checkLog = async (partition: number, fence: RollupFence): Promise<RollupFence> => {
     const { topic, next } = fence
     const { id, earliest, end } = await log.ends('events', partition)
-    if (id !== topic) throw new FootfallError('partition-stopped', { detail: 'The events topic was made anew.' })
+    if (id !== topic) throw madeAnew()
     if (next > end) throw new FootfallError('partition-stopped', { detail: `The state is at ${next}, the events log ends at ${end}.` })
     if (next >= earliest) return fence
     const mark = await progress.get(stage, partition)
@@ -93,15 +98,16 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     fence: RollupFence,
     records: LogRecord[],
     end: number,
+    mode: Batch['mode'],
   ): Promise<{ events: EventRecord[]; change: RollupChange; next: number }> => {
     const taken = records.filter(({ offset }) => offset < end)
-    const { events, change } = foldUsable(acceptEvents(taken, fence.src), fence.next, end)
+    const { events, change } = foldUsable(acceptEvents(taken, fence.src), fence.next, end, mode === 'park')
     const known = await basesOf(partition, blockDays(change), fence.next)
     const cut = cutOf(change, known)
-    return cut === undefined ? { events, change: onBases(change, known), next: end } : foldOnBases(partition, fence, records, cut)
+    return cut === undefined ? { events, change: onBases(change, known), next: end } : foldOnBases(partition, fence, records, cut, mode)
   }
 
-  const takeBatch = async ({ partition, records, retry }: Batch): Promise<BatchAnswer> => {
+  const takeBatch = async ({ partition, records, retry, mode }: Batch): Promise<BatchAnswer> => {
     const fence = await memtables.fence(partition)
     if (!fence) return { seek: (await beginRestore(partition)).next }
     const first = records[0]!.offset
@@ -113,7 +119,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     if (first > fence.next) return { seek: fence.next }
     if (last < fence.next) return { next: fence.next }
     const fresh = records.filter(({ offset }) => offset >= fence.next)
-    const { events, change, next } = await foldOnBases(partition, fence, fresh, last + 1)
+    const { events, change, next } = await foldOnBases(partition, fence, fresh, last + 1, mode)
     const now: RollupFence = {
       ...fence,
       next,
@@ -123,7 +129,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     if ((await memtables.commit(partition, fence, now, change)) === 'stale')
       return { seek: (await memtables.fence(partition))?.next ?? fence.next }
     publish(events)
-    await life.afterCommit(partition, now.logTime)
+    await life.afterCommit(partition, now)
     return { next: now.next }
   }
 
@@ -135,12 +141,33 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     if (next !== fence.next) return { seek: next }
     await memtables.trimLive(partition, logTime - liveMs)
     // While there is a backlog, its time counts: no day is over before its events were taken. The log's time does not go back with the clock.
-    await life.run(partition, fence.next < logEnd ? fence.logTime : Math.max(fence.logTime, logTime))
-    return { next: fence.next }
+    const soon = await life.run(partition, fence, fence.next < logEnd ? fence.logTime : Math.max(fence.logTime, logTime))
+    return { next: fence.next, ...(soon ? { soon } : {}) }
+  }
+
+  /** The fence of a partition whose log is gone: where no state is left, what was hot of it is lost, and what is cold is all there is. */
+  const lastFence = async (partition: number): Promise<RollupFence> => {
+    const fence = await memtables.fence(partition)
+    if (fence) return fence
+    onError(new Error(`the state of partition ${partition} is lost, and so is its log: rows that were not flushed do not come back`))
+    const mark = (await progress.get(stage, partition)) ?? { next: 0, src: -1 }
+    return memtables.init(partition, { gen: clock.random(6).readUIntBE(0, 6), topic: 'gone', ...mark, logTime: 0 })
+  }
+
+  /** Nothing is read of a log that is gone, whatever lies under its name now; its rows live on as ever. */
+  const restIn = async ({ partition, records, logTime }: Batch): Promise<BatchAnswer> => {
+    if (records.length > 0) return { next: records.at(-1)!.offset + 1 }
+    const fence = await lastFence(partition)
+    await memtables.trimLive(partition, logTime - liveMs)
+    const soon = await life.run(partition, fence, Math.max(fence.logTime, logTime), false)
+    return { next: fence.next, ...(soon ? { soon } : {}) }
   }
 
   return async (request) => {
     const batch = decodeBatch(request)
+    const list = await generations.list()
+    if (isGone(list, 'events', batch.partition)) return json(200, await restIn(batch))
+    if (!isOwn(list, 'events', batch.partition, batch.logId)) throw madeAnew()
     const answer = batch.records.length === 0 ? await tick(batch) : await takeBatch(batch)
     return json('next' in answer ? 200 : 409, answer)
   }

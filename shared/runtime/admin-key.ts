@@ -38,6 +38,18 @@ const writeKey = (path: string, key: string): void => {
   renameSync(part, path)
 }
 
+/** Makes an installation key known to the secrets. Throws `bad-setting` for a text that no `newKey` has made. */
+export const ensureKey = async (key: string, secrets: Secrets, clock: Clock): Promise<void> => {
+  if (!keyForm.test(key))
+    throw new FootfallError('bad-setting', {
+      detail: 'The installation key is none.',
+      hint: 'Put a key as `footfall key new` prints it into the file that FOOTFALL_KEY_FILE names.',
+    })
+  const hash = hashOf(key)
+  if (!(await secrets.find(hash)))
+    await secrets.put({ hash, kind: 'key', role: 'own', site: '', label: 'installation', created: clock.now(), until: 0 })
+}
+
 /**
  * The installation key, made at the first start (mode 0600), and known to the secrets whatever backup they came from. A file that is
  * there is not written again: a power cut in the middle would take the key away.
@@ -48,8 +60,6 @@ export const ensureAdminKey = async (folder: string, secrets: Secrets, clock: Cl
   const key = held ?? newKey('own', clock)
   if (held === undefined) writeKey(path, key)
   else if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
-  const hash = hashOf(key)
-  if (!(await secrets.find(hash)))
-    await secrets.put({ hash, kind: 'key', role: 'own', site: '', label: 'installation', created: clock.now(), until: 0 })
+  await ensureKey(key, secrets, clock)
   return key
 }

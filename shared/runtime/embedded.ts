@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { FootfallError } from '../errors.ts'
@@ -11,9 +10,9 @@ import { createBackups, dropLeftovers } from './backups.ts'
 import { type OpenFunction, openFunction } from './functions.ts'
 import { type Logger, sparing } from './log.ts'
 import { createHealth, createPublicHandler } from './public.ts'
-import { connectRemote } from './remote.ts'
 import type { FunctionName } from './routes.ts'
 import { runStages, stageNames } from './stages.ts'
+import { startThread } from './threads.ts'
 import type { ThreadMessage, WorkerData } from './worker.ts'
 
 /** The product in one process over one data folder. */
@@ -64,41 +63,6 @@ export const startSchedule = async (manage: Handler, clock: Clock, onError: (err
     cancel()
     await running
   }
-}
-
-/** Starts a thread and waits until it is ready. `onDeath` is called when it ends unasked; `stop` throws what it failed with at its end. */
-const startThread = async (data: WorkerData, onDeath: (error: Error) => void) => {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data })
-  const remote = connectRemote(worker)
-  let isReady = false
-  let isStopping = false
-  let failure: unknown
-  worker.on('error', (error) => {
-    failure = error // `exit` follows
-  })
-  const exited = new Promise<Error>((resolve) =>
-    worker.once('exit', (code) => {
-      remote.fail()
-      const error = new Error(`The ${data.part} thread ended with ${code}.`, { cause: failure })
-      resolve(error)
-      if (isReady && !isStopping) onDeath(error)
-    }),
-  )
-  await new Promise<void>((resolve, reject) => {
-    worker.on('message', (message: ThreadMessage) => {
-      if (message.kind !== 'ready') return
-      isReady = true
-      resolve()
-    })
-    void exited.then((error) => reject(failure ?? error))
-  })
-  const stop = async () => {
-    isStopping = true
-    worker.postMessage({ kind: 'stop' })
-    const error = await exited
-    if (failure !== undefined) throw error
-  }
-  return { handlerOf: remote.handlerOf, stop, worker }
 }
 
 /** What is open at a time: closed as a whole, in the order in which nothing is lost. */
@@ -159,7 +123,7 @@ const openThreads = async (config: Config, clock: Clock, logger: Logger, onFatal
     const functions = new Map<FunctionName, Handler>()
     const onError = sparing(clock, 1_000, (error: unknown) => logger.error({ err: error }, 'hits cannot be taken'))
     const open = async (name: FunctionName): Promise<OpenFunction> => {
-      const opened = await openFunction(name, stores, config, clock, onError)
+      const opened = await openFunction(name, stores, config, clock, { onError })
       functions.set(name, opened.handle)
       return opened
     }

@@ -6,7 +6,7 @@ import type { Config } from '../config.ts'
 import { FootfallError } from '../errors.ts'
 import type { Handler } from '../handler.ts'
 import { createKnownSites } from '../site/known-sites.ts'
-import type { Stores } from '../wire.ts'
+import type { EngineName, Ports } from '../wire.ts'
 import type { FunctionName } from './routes.ts'
 
 /**
@@ -52,13 +52,26 @@ const openKnowledge = async (config: Config) => {
   return { agents: createAgents(), places: await openPlaces(config.geo), isTrustedProxy: await openProxies(config.trustedProxies) }
 }
 
-/** Opens one function over the ports of its thread. `onError` is told of failures that the function gets over by itself. */
+/** Which servers a function uses in the distributed mode. */
+export const needsOf: Readonly<Record<FunctionName, readonly EngineName[]>> = {
+  'collect-hit': ['kafka', 'cassandra'],
+  'enrich-session': ['kafka', 'redis', 'cassandra'],
+  'rollup-window': ['kafka', 'redis', 'cassandra', 'nats'],
+  'query-metrics': ['kafka', 'redis', 'cassandra', 'nats'],
+  'manage-sites': ['cassandra'],
+  'serve-dashboard': [],
+}
+
+/** `onError` is told of failures that a function gets over by itself. `helpers`: others that count a share of large questions. */
+export type FunctionOptions = { onError?: (error: unknown) => void; helpers?: readonly Handler[] }
+
+/** Opens one function over the ports of its thread. */
 export const openFunction = async (
   name: FunctionName,
-  stores: Stores,
+  stores: Ports,
   config: Config,
   clock: Clock,
-  onError?: (error: unknown) => void,
+  { onError, helpers }: FunctionOptions = {},
 ): Promise<OpenFunction> => {
   switch (name) {
     case 'collect-hit': {
@@ -68,7 +81,7 @@ export const openFunction = async (
     }
     case 'enrich-session': {
       const { createHandler } = await import('#functions/enrich-session/handler.ts')
-      return { handle: createHandler({ ...stores, clock }), end: nothing }
+      return { handle: createHandler({ ...stores, clock }, { horizonMs: config.repeatHours * 3_600_000 }), end: nothing }
     }
     case 'rollup-window': {
       const { createHandler } = await import('#functions/rollup-window/handler.ts')
@@ -77,7 +90,7 @@ export const openFunction = async (
     case 'query-metrics': {
       const { createHandler } = await import('#functions/query-metrics/handler.ts')
       const ports = { ...stores, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock }
-      return { handle: createHandler(ports, { heapBytes: getHeapStatistics().heap_size_limit }), end: nothing }
+      return { handle: createHandler(ports, { heapBytes: getHeapStatistics().heap_size_limit, helpers }), end: nothing }
     }
     case 'manage-sites': {
       const { createHandler } = await import('#functions/manage-sites/handler.ts')

@@ -22,6 +22,7 @@ const below: readonly (readonly [string, FunctionName])[] = [
   ['/api/live', 'query-metrics'],
   ['/api/sites', 'manage-sites'],
   ['/api/keys', 'manage-sites'],
+  ['/api/replays', 'manage-sites'],
 ]
 
 /** Paths of other products' endpoints, kept free for compatible ones, and our own that come later: 404 until then. */

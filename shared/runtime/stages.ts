@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { FootfallError } from '../errors.ts'
 import type { Handler } from '../handler.ts'
-import { createLoop, type Loop, type LoopReport, type Options, type Subscription } from '../trigger/loop.ts'
+import { createLoop, type Loop, type LoopReport, limits, type Options, type Subscription } from '../trigger/loop.ts'
 import type { Stores } from '../wire.ts'
 import type { FunctionName } from './routes.ts'
 
@@ -12,9 +12,6 @@ const subscriptions: readonly Subscription[] = [
   { name: 'enrich-session', topic: 'hits', partition: 0 },
   { name: 'rollup-window', topic: 'events', partition: 0 },
 ]
-
-/** Two stages linger one after the other: a click is in the numbers a twentieth of a second later at the most. */
-const lingerMs = 25
 
 export type Stages = {
   reports(): LoopReport[]
@@ -48,7 +45,7 @@ export const runStages = (
     onFailure(report, cause)
   }
   const loops: Loop[] = subscriptions.map((subscription) =>
-    createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs, onFailure: remember }),
+    createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs: limits.lingerMs, onFailure: remember }),
   )
   const running = Promise.all(loops.map((loop) => loop.run(abort.signal)))
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createHandler, limits, type Ports } from '#functions/enrich-session/handler.ts'
+import { createHandler, limits, type Options, type Ports } from '#functions/enrich-session/handler.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { LogRecord } from '#shared/ports/log.ts'
 import type { EnrichFence } from '#shared/ports/sessions.ts'
@@ -39,13 +39,14 @@ const dead = async () => (await stores.log.read('dead', 0, 0, everything)).map((
 const fence = async () => (await stores.sessions.load(0, [], [], [])).fence!
 
 type Answer = BatchAnswer & { status: number }
-const aStage = (ports: Partial<Ports> = {}) => {
-  const handle = createHandler({ ...stores, clock, ...ports })
+const aStage = (ports: Partial<Ports> = {}, options: Options = {}) => {
+  const handle = createHandler({ ...stores, clock, ...ports }, options)
   const ask = async (records: LogRecord[], facts: Partial<Batch> = {}): Promise<Answer> => {
     const all = {
       topic: 'hits' as const,
       partition: 0,
       logTime: clock.now(),
+      logId: '',
       logEnd: 0,
       caughtUp: true,
       retry: false,
@@ -187,6 +188,20 @@ describe('dead records', () => {
     ])
     const body = (await hits(1))[0]!.body
     expect(await dead()).toEqual([{ topic: 'hits', offset: 1, time: noon, reason: why, body }])
+  })
+
+  test('one that is parked is not looked at, whatever it holds', async () => {
+    const { ask } = await begun()
+    await putHits(aRecord({ ev: [{ id: 'before' }] }), aRecord({ ev: [{ id: 'kills' }] }), aRecord({ ev: [{ id: 'after' }] }))
+    await ask((await hits()).slice(0, 1))
+    expect(await ask((await hits(1)).slice(0, 1), { mode: 'park' })).toEqual({ status: 200, next: 2 })
+    await ask(await hits(2))
+    expect(await events()).toMatchObject([
+      { n: { counted: 1 } },
+      { src: 1, at: 1, n: { dead: 1 }, x: [], dead: 'fatal' },
+      { n: { counted: 1 } },
+    ])
+    expect(await dead()).toMatchObject([{ topic: 'hits', offset: 1, reason: 'fatal' }])
   })
 
   test('refusals of an hour that no calendar has are dead', async () => {
@@ -504,5 +519,83 @@ describe('ticks', () => {
     await ask(await hits(1))
     await ask([])
     expect([(await held()).sessions[0], (await held()).ids[0]]).toEqual([undefined, noon])
+  })
+})
+
+describe('a horizon of two hours', () => {
+  const horizonMs = 2 * hour
+  const hit = (id: string) => aRecord({ ev: [{ id, t: clock.now() }] })
+  const ids = async (...names: string[]) =>
+    (
+      await stores.sessions.load(
+        0,
+        [],
+        names.map((id) => ({ site: 'example.com', id })),
+        [],
+      )
+    ).ids
+
+  test('within it a repeat counts once, behind it again', async () => {
+    const { drain } = aStage({}, { horizonMs })
+    await putHits(hit('a'), hit('b'))
+    await drain()
+    clock.advance(horizonMs)
+    await putHits(hit('a'))
+    await drain()
+    clock.advance(1)
+    await putHits(hit('b'))
+    await drain()
+    expect((await events()).map(({ n }) => [n.repeated, n.counted])).toEqual([
+      [0, 1],
+      [0, 1],
+      [1, 0],
+      [0, 1],
+    ])
+  })
+
+  test('a tick sweeps what is behind it', async () => {
+    const { ask, drain } = aStage({}, { horizonMs })
+    await putHits(hit('a'))
+    await drain()
+    clock.advance(horizonMs + 1)
+    await putHits(hit('b'))
+    await drain()
+    await ask([])
+    expect(await ids('a', 'b')).toEqual([undefined, clock.now()])
+  })
+
+  test('of two processes that say different ones the shorter holds, and nothing is lost', async () => {
+    const long = aStage()
+    await putHits(hit('a'), hit('b'))
+    await long.drain()
+    clock.advance(horizonMs + 1)
+    await putHits(hit('a'))
+    await long.drain()
+    await aStage({}, { horizonMs }).ask([])
+    await putHits(hit('b'))
+    await long.drain()
+    expect((await events()).map(({ n }) => [n.repeated, n.counted])).toEqual([
+      [0, 1],
+      [0, 1],
+      [1, 0],
+      [0, 1],
+    ])
+  })
+
+  test('a restore folds a whole day all the same, and what is behind the horizon goes on the way', async () => {
+    const { drain } = aStage({}, { horizonMs })
+    await putHits(aRecord({ imp: { src: 's' }, ev: [{ id: 'line', t: noon, l: 9 }] }), hit('a'))
+    await drain()
+    clock.advance(12 * hour)
+    for (let i = 0; i < 5; i++) await putHits(hit(`later-${i}`))
+    await drain()
+    stores.files.state.exec('DELETE FROM enrich_fence; DELETE FROM ids; DELETE FROM imp; DELETE FROM sess')
+    await aStage({}, { horizonMs }).drain()
+    expect(await fence()).toMatchObject({ next: 7, ev: 7, mode: '' })
+    expect(await ids('a', 'later-4')).toEqual([undefined, clock.now()])
+    // The lines of an import are known from as far back as ever.
+    await putHits(aRecord({ imp: { src: 's' }, ev: [{ id: 'again', t: noon, l: 9 }] }))
+    await drain()
+    expect((await events()).at(-1)).toMatchObject({ n: { repeated: 1, counted: 0 } })
   })
 })

@@ -41,7 +41,7 @@ const tick = async (): Promise<void> => {
   const records = await stores.log.read('events', 0, fence?.next ?? 0, { records: 10_000, bytes: 1e9, waitMs: 0 })
   const facts = { topic: 'events' as const, partition: 0, logTime: clock.now(), caughtUp: true, retry: false, mode: '' as const }
   for (const some of fence ? [records, []] : [[]])
-    await rollup(encodeBatch('rollup-window', { ...facts, logEnd: (await stores.log.ends('events', 0)).end, records: some }))
+    await rollup(encodeBatch('rollup-window', { ...facts, logId: '', logEnd: (await stores.log.ends('events', 0)).end, records: some }))
 }
 const later = async (ms: number): Promise<void> => {
   clock.advance(ms)

@@ -47,6 +47,18 @@ describe('who may do what', () => {
     ['GET /api/sites/gone.example', undefined, [401, 401, 401, 403, 404, 404, 401, 401, 401, 401, 404, 404, 404, 401, 401]],
     ['PATCH /api/sites/gone.example', {}, /*  */ [401, 401, 401, 403, 403, 404, 401, 401, 401, 401, 404, 403, 403, 401, 401]],
     ['DELETE /api/sites/gone.example', undefined, [401, 401, 401, 403, 403, 404, 401, 401, 401, 401, 404, 403, 403, 401, 401]],
+    ['GET /api/replays?site=a.example', undefined, [401, 401, 401, 403, 403, 200, 403, 403, 200, 401, 200, 200, 200, 200, 401]],
+    [
+      'POST /api/replays',
+      { site: 'a.example', from: '2026-06-01', to: '2026-06-02' },
+      [401, 401, 401, 403, 403, 201, 403, 403, 201, 401, 201, 403, 403, 201, 401],
+    ],
+    [
+      'PATCH /api/replays/none',
+      { site: 'a.example', state: 'dropped' },
+      [401, 401, 401, 403, 403, 404, 403, 403, 404, 401, 404, 403, 403, 404, 401],
+    ],
+    ['GET /api/replays?site=gone.example', undefined, [401, 401, 401, 403, 403, 404, 403, 403, 401, 401, 404, 404, 404, 401, 401]],
     ['GET /api/keys', undefined, /*           */ [401, 401, 401, 403, 403, 200, 403, 403, 200, 200, 200, 200, 200, 200, 200]],
     ['POST /api/keys', { role: 'own' }, /*    */ [401, 401, 401, 403, 403, 201, 403, 403, 401, 401, 201, 403, 403, 401, 401]],
     ['POST /api/keys', { site: 'a.example' }, [401, 401, 401, 403, 403, 201, 403, 403, 201, 401, 201, 403, 403, 201, 401]],
@@ -136,6 +148,7 @@ describe('sites', () => {
       identity: 'cookie',
       session_timeout: 30,
       retention: 25,
+      shards: 1,
     })
     expect(added.body['script']).toBe(
       '<script async src="https://stats.example.com/footfall.js" data-site="xn--mller-kva.example"></script>',

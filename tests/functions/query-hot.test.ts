@@ -60,6 +60,21 @@ test('a full table stays, the next rows go into another', async () => {
   expect(await offsets(hot, [...blocks, block(2_200, 2_300)])).toMatchObject({ found: upTo(2_300), tables: 2 })
 })
 
+test('a few rows that come are put behind a large table that is not full, and into a small one', async () => {
+  const hot = createHot(createCache(100_000_000))
+  const tables = async (...ends: number[]): Promise<string[]> => {
+    const { reading, spans } = aReading(ends.map((to, i) => block(ends[i - 1] ?? 0, to)))
+    return (await hot(reading, 0, day, spans, () => undefined)).map(({ name }) => name.replace(/.* /, ''))
+  }
+  expect(await tables(1_000)).toEqual(['0-1000'])
+  expect(await tables(1_000, 1_010)).toEqual(['0-1000', '1000-1010'])
+  expect(await tables(1_000, 1_010, 1_020)).toEqual(['0-1000', '1000-1020'])
+  expect(await tables(1_000, 1_010, 1_020, 1_029)).toEqual(['0-1000', '1000-1020', '1020-1029'])
+  expect(await tables(1_000, 1_010, 1_020, 1_029, 1_040)).toEqual(['0-1000', '1000-1040'])
+  expect(await tables(1_000, 1_010, 1_020, 1_029, 1_040, 2_100)).toEqual(['0-2100'])
+  expect(await tables(1_000, 1_010, 1_020, 1_029, 1_040, 2_100, 2_101)).toEqual(['0-2100', '2100-2101'])
+})
+
 test('a state that was set back and cut otherwise is read anew', async () => {
   const hot = createHot(createCache(10_000_000))
   await offsets(hot, [block(0, 10), block(10, 20)])

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createHandler } from '#functions/query-metrics/handler.ts'
+import { createGenerations } from '#shared/engines/sqlite/generations.ts'
 import { encodeRows, ledgerDay } from '#shared/rollup/block.ts'
+import { reachedMark } from '#shared/rollup/reached.ts'
 import type { LedgerSums } from '#shared/visit/event.ts'
 import { aWorld, parse, start, type World } from '../query/service.ts'
 
@@ -75,6 +77,55 @@ describe('POST /api/v2/query', () => {
     expect(ports.memtables).toBe(memtables)
   })
 
+  test('a smaller number than before, of state that is folded again, says that rows are missing', async () => {
+    const { ask, visit, memtables } = await aWorld()
+    await visit({ at: '2026-03-15T08:00:00Z' })
+    await visit({ at: '2026-03-15T09:00:00Z' })
+    const whole = await ask({})
+    expect(whole.meta).not.toHaveProperty('incomplete_since')
+    const was = await memtables.fence(0)
+    await memtables.init(0, { ...was!, gen: 2, next: 0, src: -1, logTime: 0 }, was)
+    const less = await ask({})
+    expect(less.results[0].metrics[0]).toBeLessThan(whole.results[0].metrics[0])
+    expect(less.meta).toMatchObject({ as_of: '2026-03-15T12:00:00.000Z', incomplete_since: '2026-03-15T12:00:00.000Z' })
+    await memtables.init(0, was!, (await memtables.fence(0))!)
+    expect((await ask({})).meta).not.toHaveProperty('incomplete_since')
+  })
+
+  test('a process that has just begun knows how far the state has been', async () => {
+    const { ask, visit, memtables, progress } = await aWorld()
+    await visit({ at: '2026-03-15T08:00:00Z' })
+    await visit({ at: '2026-03-15T09:00:00Z' })
+    const was = (await memtables.fence(0))!
+    await progress.advance(reachedMark, 0, was)
+    await memtables.init(0, { ...was, gen: 2, next: 0, src: -1, logTime: 0 }, was)
+    expect((await ask({})).meta).toMatchObject({ incomplete_since: '2026-03-15T12:00:00.000Z' })
+    await memtables.init(0, was, (await memtables.fence(0))!)
+    expect((await ask({})).meta).not.toHaveProperty('incomplete_since')
+  })
+
+  test('who asks at the same time shares what is read, and is told what was counted before', async () => {
+    const { ask, visit, ports } = await aWorld()
+    await visit({ at: '2026-03-15T08:00:00Z' })
+    const { fence } = ports.memtables
+    let fences = 0
+    ports.memtables.fence = async (partition) => {
+      fences++
+      return await fence(partition)
+    }
+    const visitors = ({ results }: Awaited<ReturnType<typeof ask>>): number => results[0].metrics[0]
+    const many = () => Promise.all(Array.from({ length: 10 }, () => ask({})))
+    expect((await many()).map(visitors)).toEqual(Array(10).fill(1))
+    expect(fences).toBeLessThan(5)
+    // Each is asked when a visit was counted, and while those before it are being answered.
+    const asked: Promise<number>[] = []
+    for (let n = 2; n <= 8; n++) {
+      await visit({ at: '2026-03-15T08:00:00Z' })
+      asked.push(ask({}).then(visitors))
+    }
+    for (const [i, found] of (await Promise.all(asked)).entries()) expect(found).toBeGreaterThanOrEqual(i + 2)
+  })
+
   test('a commit between two reads is in neither of them', async () => {
     const { ask, visit, ports } = await aWorld()
     await visit({ at: '2026-03-14T08:00:00Z' }, { at: '2026-03-15T08:00:00Z' })
@@ -112,6 +163,7 @@ describe('POST /api/v2/query', () => {
     let reset = false
     ports.memtables.read = async (partition, site, from, to, page) => {
       const found = await read(partition, site, from, to, { ...page, characters: 1 })
+      if (from === 0) return found // the page of no day, which only tells the fence
       if (++pages === 1) await visit({ at: '2026-03-15T11:00:00Z' })
       return reset && pages > 1 ? { ...found, fence: { ...found.fence!, next: 0 } } : found
     }
@@ -300,6 +352,18 @@ describe('GET /api/ledger', () => {
     const all = await world.aKey('own')
     expect(parse(await world.send('/api/ledger', { key: all, query: 'site=' })).hours).toHaveLength(1)
     expect((await world.send('/api/ledger', { key: all, query: 'site=nowhere.example' })).status).toBe(404)
+  })
+
+  test("what is nobody's is in every partition: records that could not be read lie where they came", async () => {
+    const world = await aWorld()
+    await ledger(world, '', { received: 1, refused: { 'unknown-site': 1 } })
+    const read: World['memtables']['read'] = (partition, ...rest) => world.memtables.read(partition === 2 ? 0 : partition, ...rest)
+    const fence: World['memtables']['fence'] = (partition) => world.memtables.fence(partition === 2 ? 0 : partition)
+    // Partition 2 has what partition 0 has, partition 1 nothing.
+    const handle = createHandler({ ...world.ports, generations: createGenerations(3), memtables: { ...world.memtables, read, fence } })
+    const headers = { authorization: `Bearer ${await world.aKey('own')}` }
+    const reply = await handle({ method: 'GET', path: '/api/ledger', query: 'site=', headers, body: Buffer.alloc(0), address: '' })
+    expect(parse(reply).hours).toMatchObject([{ received: 2, refused: { 'unknown-site': 2 } }])
   })
 
   test('a wrong range is said', async () => {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createReached } from '#functions/query-metrics/reached.ts'
 import { beginReading, reread } from '#functions/query-metrics/reading.ts'
 import { createTables } from '#functions/query-metrics/tables.ts'
 import { systemClock } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
-import { countTables } from '#shared/query/columns/engine.ts'
 import { queryLimits } from '#shared/query/limits.ts'
 import { needsOf } from '#shared/query/metrics.ts'
 import { createRooms, endless, type Room, sizes } from '#shared/query/room.ts'
@@ -12,6 +12,7 @@ import { encodeSegment, segmentName } from '#shared/segment/encode.ts'
 import { mergeRows } from '#shared/segment/merge.ts'
 import { calendarOf } from '#shared/site/zone.ts'
 import { type Stores, wire } from '#shared/wire.ts'
+import { countTables } from '../query/tables.ts'
 import { aHit, aRow, day, start } from '../segment/rows.ts'
 
 /** What a question holds of a segment while it reads it. */
@@ -24,13 +25,17 @@ beforeEach(async () => {
     return aRow({ off: i, s, h: [aHit({ t: start + i, ti: `${i}`.padStart(texts / visits, 'x') })] })
   })
   const segment = encodeSegment(mergeRows(rows), { from: 0, to: visits })
-  const entry = { site: 'example.com', day, from: 0, to: visits, level: 0 as const, name: segmentName(segment) }
+  const entry = { site: 'example.com', day, from: 0, to: visits, level: 0 as const, ver: 0, name: segmentName(segment) }
   await stores.segments.put(0, { ...entry, rows: visits, hits: visits, bytes: 0, at: 0 }, segment.head, segment.chunks)
   await stores.memtables.init(0, { gen: 1, topic: 'e', next: visits, src: visits - 1, logTime: 0 })
 })
 afterEach(() => stores.close())
 
-const beginning = () => beginReading({ ...stores, hits: stores.log, clock: systemClock }, 'example.com', 1)
+const beginningOf = (site: string) => {
+  const clock = systemClock
+  return beginReading({ ...stores, hits: stores.log, clock, reached: createReached({ ...stores, clock }) }, site, [0])
+}
+const beginning = () => beginningOf('example.com')
 const counted = () => {
   const state = { held: 0, most: 0 }
   const room: Room = {
@@ -63,7 +68,7 @@ const titles = async (room: Room) => {
       pause: () => undefined,
     },
   }
-  return await countTables(await createTables(stores, 0)(known)(range), plan)
+  return await countTables(await createTables(stores, 0)(known)(plan.pause)(range), plan)
 }
 
 test('texts and columns are counted while they are read, and given back', async () => {
@@ -128,8 +133,15 @@ describe('rows that are moved while they are read', () => {
   test('without a fence there is no reading of a site that has cold rows, whatever is asked; with it there is', async () => {
     stores.files.state.exec('DELETE FROM rollup_fence')
     await expect(beginning()).rejects.toMatchObject({ code: 'store-unavailable' })
-    const other = await beginReading({ ...stores, hits: stores.log, clock: systemClock }, 'other.example', 1)
+    const other = await beginningOf('other.example')
     expect(await other.parts(0, day)).toEqual({ cold: [], hot: [] })
+  })
+
+  test('state that is emptied behind the fence has no days less: the reading is begun anew', async () => {
+    const reading = await beginning()
+    expect(await reading.days()).toBeDefined()
+    stores.files.state.exec('DELETE FROM rollup_fence')
+    await expect(reading.days()).rejects.toThrow('went back')
   })
 
   test('a store that fails is asked once', async () => {

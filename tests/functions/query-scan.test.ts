@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { createReached } from '#functions/query-metrics/reached.ts'
 import { beginReading } from '#functions/query-metrics/reading.ts'
 import { createTables } from '#functions/query-metrics/tables.ts'
 import { systemClock } from '#shared/clock.ts'
@@ -37,7 +38,7 @@ test.each([0, 1, 17, 31, end - 1, end])('the first %i rows in a segment', async 
   const cold = rows.filter(({ off }) => off < cut)
   if (cut > 0) {
     const segment = encodeSegment(mergeRows(cold), { from: 0, to: cut })
-    const entry = { site: 'example.com', day, from: 0, to: cut, level: 0 as const, name: segmentName(segment) }
+    const entry = { site: 'example.com', day, from: 0, to: cut, level: 0 as const, ver: 0, name: segmentName(segment) }
     await stores.segments.put(0, { ...entry, rows: cold.length, hits: cold.length, bytes: 0, at: 0 }, segment.head, segment.chunks)
   }
   const fence = { gen: 1, topic: 'events', next: cut, src: cut - 1, logTime: 0 }
@@ -48,7 +49,8 @@ test.each([0, 1, 17, 31, end - 1, end])('the first %i rows in a segment', async 
     const batch = { blocks: [block], minutes: [], seen: [], bases: [{ site: 'example.com', day, base: cut }] }
     expect(await stores.memtables.commit(0, fence, { ...fence, next: end, src: end - 1 }, batch)).toBe('done')
   }
-  const reading = await beginReading({ ...stores, hits: stores.log, clock: systemClock }, 'example.com', 1)
+  const reached = createReached({ ...stores, clock: systemClock })
+  const reading = await beginReading({ ...stores, hits: stores.log, clock: systemClock, reached }, 'example.com', [0])
   let held = 0
   const room: Room = {
     take: (bytes) => {
@@ -58,8 +60,8 @@ test.each([0, 1, 17, 31, end - 1, end])('the first %i rows in a segment', async 
       held -= bytes
     },
   }
-  const known = { reading, partitions: [0], data: await reading.days(), calendar: calendarOf(site.zones), pause: () => undefined }
-  const scan = scanTables({ ...known, tables: createTables(stores, 1_000_000)(known), room })
+  const known = { reading, data: await reading.days(), calendar: calendarOf(site.zones), pause: () => undefined }
+  const scan = scanTables({ ...known, tables: createTables(stores, 1_000_000)(known)(known.pause), room })
   const asked = { ...askedOf(visits), scan, room: endless }
   expect(await answerFunnel(request, asked)).toEqual(await answerFunnel(request, askedOf(visits)))
   expect(held).toBe(0)

@@ -3,6 +3,8 @@ import { createHandler } from '#functions/rollup-window/handler.ts'
 import type { Clock } from '#shared/clock.ts'
 import type { SegmentEntry } from '#shared/ports/segments.ts'
 import type { LifeLimits } from '#shared/rollup/life.ts'
+import { reachedMark } from '#shared/rollup/reached.ts'
+import { openSegment } from '#shared/segment/read.ts'
 import { encodeBatch } from '#shared/trigger/envelope.ts'
 import { type Stores, wire } from '#shared/wire.ts'
 import { anEvent, aSiteConfig, aTouch, day, hour, minute, noon, today } from '../fixtures/hit.ts'
@@ -26,14 +28,14 @@ beforeEach(() => {
   told.length = 0
 })
 const tell = (error: unknown) => told.push(`${(error as Error).message}: ${((error as Error).cause as Error | undefined)?.message}`)
-const aStage = (limits: Partial<LifeLimits> = { holdMs: 0 }, itsClock: Clock = clock) => {
+const aStage = (limits: Partial<LifeLimits> = { holdMs: 0 }, itsClock: Clock = clock, hasTicks = true) => {
   const handle = createHandler({ ...stores, clock: itsClock }, limits, tell)
   const ask = async (): Promise<void> => {
     const fence = await stores.memtables.fence(0)
     const records = await stores.log.read('events', 0, fence?.next ?? 0, { records: 1_000, bytes: 1e9, waitMs: 0 })
     const facts = { topic: 'events' as const, partition: 0, logTime: clock.now(), caughtUp: true, retry: false, mode: '' as const }
-    for (const some of fence ? [records, []] : [[]])
-      await handle(encodeBatch('rollup-window', { ...facts, logEnd: (await stores.log.ends('events', 0)).end, records: some }))
+    for (const some of fence ? [records, ...(hasTicks ? [[]] : [])] : [[]])
+      await handle(encodeBatch('rollup-window', { ...facts, logId: '', logEnd: (await stores.log.ends('events', 0)).end, records: some }))
   }
   return ask
 }
@@ -79,6 +81,28 @@ describe('seal and flush', () => {
     expect(await segments(-today)).toEqual([[0, 3, 0, 1, 0]])
     expect([await intervals(), await intervals(-today)]).toEqual([[], []])
     expect(await stores.progress.get('rollup-window', 0)).toEqual({ next: 3, src: 2 })
+  })
+
+  test('how far the state has come is kept on ticks, and every ten seconds while events are taken', async () => {
+    const take = aStage({}, clock, false)
+    const reached = () => stores.progress.get(reachedMark, 0)
+    await take()
+    expect(await reached()).toBeUndefined()
+    await put(3)
+    await take()
+    expect(await reached()).toEqual({ next: 3, src: 2 })
+    await put(1)
+    await later(9_999, take)
+    expect(await reached()).toEqual({ next: 3, src: 2 })
+    await put(1)
+    await later(1, take)
+    expect(await reached()).toEqual({ next: 5, src: 4 })
+    await put(1)
+    await take()
+    expect(await reached()).toEqual({ next: 5, src: 4 })
+    const tick = aStage()
+    await tick()
+    expect(await reached()).toEqual({ next: 6, src: 5 })
   })
 
   test('a full one goes after the commit that filled it, and stays hot until no question stands on it', async () => {
@@ -206,6 +230,19 @@ describe('close', () => {
     expect(await segments()).toHaveLength(3)
     await later(minute, ask)
     expect(await segments()).toEqual([[0, 4, 1, 4, 4]])
+  })
+
+  test.each([
+    ['has cells, by the rules of its site', 4, { bounce: 'engaged', zone: 'UTC', from: noon - 12 * hour, to: noon + 12 * hour }],
+    ['has none where it has few rows', 5, undefined],
+  ])('a closed day %s', async (_name, cellRows, expected) => {
+    const ask = aStage({ holdMs: 0, cellRows })
+    await closedDay(ask)
+    await later(12 * hour, ask)
+    const [closed] = (await stores.segments.list(0, 'example.com', today, today)).filter(({ level }) => level === 1)
+    const { cells } = openSegment((await stores.segments.head(0, closed!))!)
+    if (expected) expect(cells).toMatchObject(expected)
+    else expect(cells).toBeUndefined()
   })
 
   test('a large day is closed over many ticks, with turns for others and events taken meanwhile', async () => {

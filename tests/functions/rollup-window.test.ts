@@ -40,6 +40,7 @@ const aStage = (ports: Partial<Ports> = {}) => {
       topic: 'events' as const,
       partition: 0,
       logTime: clock.now(),
+      logId: '',
       logEnd: 0,
       caughtUp: true,
       retry: false,
@@ -218,6 +219,21 @@ describe('an event whose content cannot be used', () => {
     expect(sums[0]).toMatchObject(
       site === '' ? expected : { received: 2 + Number(expected['received']), counted: 2, dead: expected['dead'] },
     )
+  })
+
+  test('one that is parked is dead with its hits, whatever it holds', async () => {
+    const { ask } = await begun()
+    await putEvents(aVisit(0, { h: [{ id: 'a' }] }), aVisit(1, { h: [{ id: 'b' }] }), aVisit(2, { h: [{ id: 'c' }] }))
+    await ask((await eventRecords()).slice(0, 1))
+    expect(await ask((await eventRecords(1)).slice(0, 1), { mode: 'park' })).toEqual({ status: 200, next: 2 })
+    await ask(await eventRecords(2))
+    expect((await rows()).flatMap(({ h }) => h.map(({ id }) => id))).toEqual(['a', 'c'])
+    expect(await fence()).toMatchObject({ next: 3, src: 2 })
+    expect((await ledger()).map(({ n }) => [n.counted, n.dead])).toEqual([
+      [1, 0],
+      [0, 1],
+      [1, 0],
+    ])
   })
 
   test('is dead alone and in company, in one batch and in many', async () => {

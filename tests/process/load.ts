@@ -4,7 +4,7 @@ import { createTraffic, type Traffic } from '../../scripts/traffic/send.ts'
 import { type Fold, foldLedger } from './recount.ts'
 import type { Server } from './server.ts'
 
-/** Load on a server that may die: three sites, with cookies, without, and fed by another server with a key and in batches. */
+/** Load on a server that may die: by default three sites, with cookies, without, and fed by another server with a key and in batches. */
 export type Site = { name: string; cookieless: boolean; batch?: number; share: number }
 
 export const sites: readonly Site[] = [
@@ -35,9 +35,11 @@ export type Load = {
   close(): void
 }
 
-export const createLoad = (server: Server, folder: string, { seed, rate }: { seed: number; rate: number }): Load => {
+type LoadOptions = { seed: number; rate: number; of?: readonly Site[] }
+
+export const createLoad = (server: Pick<Server, 'url' | 'key'>, folder: string, { seed, rate, of = sites }: LoadOptions): Load => {
   const file = join(folder, `client-${seed}.ndjson`)
-  const all: { site: Site; traffic: Traffic }[] = sites.map((site, i) => {
+  const all: { site: Site; traffic: Traffic }[] = of.map((site, i) => {
     const own = rate * site.share
     const plan = createPlan({ site: site.name, seed: seed + i, rate: own, speed: 100, now: Date.now(), pages: 60 })
     const keyed = site.batch === undefined ? undefined : { key: server.key, batch: site.batch }
@@ -49,7 +51,7 @@ export const createLoad = (server: Server, folder: string, { seed, rate }: { see
     run: (signal) => send(3_600, signal),
     hits: (count) => send(count / rate),
     settle: async () => (await Promise.all(all.map(({ traffic }) => traffic.settle(30_000)))).reduce((a, b) => a + b, 0),
-    folds: () => sites.map(({ name }) => foldLedger(file, name)),
+    folds: () => of.map(({ name }) => foldLedger(file, name)),
     close: () => {
       for (const { traffic } of all) traffic.close()
     },

@@ -46,6 +46,9 @@ export const foldLedger = (path: string, site: string): Fold => {
   return { site, hits, lines: lines.length, unknownAt: lines.filter(({ outcome }) => outcome === 'unknown').map(({ done_at }) => done_at) }
 }
 
+/** What a recount asks of a server: answers to users, and to wait until all is counted. */
+export type Counter = Pick<Server, 'get' | 'settled'>
+
 type Bounds = Map<string, { least: number; most: number }>
 
 /** How often each label must and may be counted; `labels` are all that a hit can lie under, alone it is certain. */
@@ -66,7 +69,7 @@ const bounds = (hits: Iterable<Hit>, labels: (hit: Hit) => string[]): Bounds => 
 
 type Row = { dimensions: string[]; metrics: number[] }
 
-const query = async (server: Server, site: string, body: Record<string, unknown>): Promise<Row[]> => {
+const query = async (server: Counter, site: string, body: Record<string, unknown>): Promise<Row[]> => {
   const answer = await server.get('POST', '/api/v2/query', { site_id: site, date_range: 'all', include: { bots: true }, ...body })
   expect(answer.meta.incomplete_since ?? null).toBeNull()
   expect(answer.meta.exact ?? true).toBe(true)
@@ -97,7 +100,7 @@ const distinct = (counts: Bounds): { least: number; most: number } => ({
 })
 
 /** The server's ledger of the site against ours. Waits until all is counted. */
-const compareLedger = async (server: Server, { site, hits }: Fold): Promise<void> => {
+const compareLedger = async (server: Counter, { site, hits }: Fold): Promise<void> => {
   const ledger = await server.settled(site)
   const sums = sumsOf(ledger)
   const ok = [...hits.values()].filter(({ outcome }) => outcome === 'ok').length
@@ -108,7 +111,7 @@ const compareLedger = async (server: Server, { site, hits }: Fold): Promise<void
   expect(sums.counted, `hits of ${site} that are doubled or invented`).toBeLessThanOrEqual(ok + unknown)
 }
 
-const compareVisitors = async (server: Server, { site, hits }: Fold, cookieless: boolean): Promise<void> => {
+const compareVisitors = async (server: Counter, { site, hits }: Fold, cookieless: boolean): Promise<void> => {
   const events = [...hits.values()].filter(isEvent)
   const name = cookieless ? days : ({ visitor }: Hit) => [visitor]
   for (const [bots, seen] of [
@@ -124,7 +127,7 @@ const compareVisitors = async (server: Server, { site, hits }: Fold, cookieless:
 }
 
 /** Loss, doubles and inventions, by page: what must hold after every crash, whatever is still unknown. */
-export const expectNothingLost = async (server: Server, fold: Fold): Promise<void> => {
+export const expectNothingLost = async (server: Counter, fold: Fold): Promise<void> => {
   await compareLedger(server, fold)
   const rows = await query(server, fold.site, { metrics: ['pageviews'], dimensions: ['event:page'] })
   compare(
@@ -135,7 +138,7 @@ export const expectNothingLost = async (server: Server, fold: Fold): Promise<voi
 }
 
 /** All of it: per page, name and minute, with and without robots, and the visitors. Nothing may be unknown any more. */
-export const expectEqual = async (server: Server, fold: Fold, cookieless = false): Promise<void> => {
+export const expectEqual = async (server: Counter, fold: Fold, cookieless = false): Promise<void> => {
   const { site } = fold
   const hits = [...fold.hits.values()]
   expect(hits.filter(({ outcome }) => outcome === 'unknown')).toEqual([])

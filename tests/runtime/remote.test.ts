@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FootfallError } from '#shared/errors.ts'
 import type { Handler, Reply, Request } from '#shared/handler.ts'
 import { answerRemote, connectRemote } from '#shared/runtime/remote.ts'
+import { settle } from '../fixtures/settle.ts'
 
 const aRequest = (fields: Partial<Request> = {}): Request => ({
   method: 'POST',
@@ -30,10 +31,6 @@ const connect = (handler: Handler) => {
   return { ...remote, handle: remote.handlerOf('f') }
 }
 /** Long enough for messages to go there and back a few times. */
-const settle = async () => {
-  for (let i = 0; i < 50; i++) await new Promise(setImmediate)
-}
-
 /** A stream that says how far it was pulled and whether it was ended. */
 const aSource = (pieces: string[]) => {
   const source = { pulled: 0, ended: false }
@@ -111,7 +108,7 @@ describe('streams', () => {
     const { source, body } = aSource(['a', 'b', 'c'])
     const { handle } = connect(async () => ({ status: 200, body }))
     const reply = await handle(aRequest())
-    await settle()
+    await settle(50)
     expect(source.pulled).toBe(0)
     const pieces: string[] = []
     for await (const piece of reply.body as AsyncIterable<string>) {
@@ -129,7 +126,7 @@ describe('streams', () => {
       return { status: 200, body }
     })
     for await (const _ of (await handle(aRequest())).body as AsyncIterable<string>) break
-    await settle()
+    await settle(50)
     expect([source.ended, signal!.aborted]).toEqual([true, true])
   })
 
@@ -167,7 +164,7 @@ describe('streams', () => {
     })
     await handle(aRequest({ signal: abort.signal }))
     abort.abort()
-    await settle()
+    await settle(50)
     expect(signal!.aborted).toBe(true)
   })
 
@@ -177,11 +174,11 @@ describe('streams', () => {
     let answer = () => {}
     const { handle } = connect(() => new Promise((resolve) => (answer = () => resolve({ status: 200, body }))))
     void handle(aRequest({ signal: abort.signal }))
-    await settle()
+    await settle(50)
     abort.abort()
-    await settle()
+    await settle(50)
     answer()
-    await settle()
+    await settle(50)
     expect(source.ended).toBe(true)
   })
 
@@ -192,7 +189,7 @@ describe('streams', () => {
       return { status: 200, body: aSource(['a']).body }
     })
     await handle(aRequest({ signal: AbortSignal.abort() }))
-    await settle()
+    await settle(50)
     expect(signal!.aborted).toBe(true)
   })
 })
@@ -211,7 +208,7 @@ describe('a thread that has gone', () => {
     const { handle, fail } = connect(async () => ({ status: 200, body }))
     const reader = ((await handle(aRequest())).body as AsyncIterable<string>)[Symbol.asyncIterator]()
     const waiting = expect(reader.next()).rejects.toMatchObject({ code: 'stopping' })
-    await settle()
+    await settle(50)
     fail()
     await waiting
   })

@@ -6,6 +6,7 @@ const aBatch = (fields: Partial<Batch> = {}): Batch => ({
   topic: 'hits',
   partition: 3,
   logTime: noon,
+  logId: 'log',
   logEnd: 9,
   caughtUp: false,
   retry: false,

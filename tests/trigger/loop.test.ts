@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Reply } from '#shared/handler.ts'
-import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
+import { killsAlone } from '#shared/trigger/bisection.ts'
+import { type Batch, type BatchAnswer, CallCut, decodeBatch } from '#shared/trigger/envelope.ts'
 import { createLoop, type LoopReport, limits, type Options, type Ports } from '#shared/trigger/loop.ts'
 import { type Stores, wire } from '#shared/wire.ts'
 import { noon } from '../fixtures/hit.ts'
+import { settle } from '../fixtures/settle.ts'
 import { createRandom } from '../model/random.ts'
 import { createVirtualClock, type VirtualClock } from '../model/virtual-clock.ts'
 
@@ -16,10 +18,6 @@ beforeEach(async () => {
 afterEach(() => stores.close())
 
 const put = (...bodies: string[]) => stores.log.append('hits', 0, bodies)
-const settle = async () => {
-  for (let i = 0; i < 20; i++) await new Promise(setImmediate)
-}
-
 /** A function that answers what it is told to, or what a healthy one would; it remembers each batch it was given. */
 const aFunction = (...answers: (BatchAnswer | Reply | Error)[]) => {
   const given: Batch[] = []
@@ -217,6 +215,59 @@ describe('what is down is asked again, for ever', () => {
   })
 })
 
+describe('a record that kills the function', () => {
+  /** Dies of a batch with one of these offsets in it, unless it is told to park it; its fence is in its answers. */
+  const aMortal = (killers: readonly number[], isDown: () => boolean = () => false) => {
+    const fn = aFunction()
+    let next = 0
+    const parked: number[] = []
+    fn.handler = async (request) => {
+      const batch = decodeBatch(request)
+      fn.given.push(batch)
+      if (isDown()) throw new CallCut('cut')
+      const offsets = batch.records.map(({ offset }) => offset)
+      if (batch.mode === 'park') parked.push(...offsets)
+      else if (offsets.some((offset) => killers.includes(offset))) throw new CallCut('cut')
+      next = Math.max(next, ...offsets.map((offset) => offset + 1))
+      return { status: 200, body: JSON.stringify({ next }) }
+    }
+    return { fn, parked, next: () => next }
+  }
+  const drive = async (loop: ReturnType<typeof aLoop>, steps: number, done: () => boolean) => {
+    for (let i = 0; i < steps && !done(); i++) {
+      const stepping = loop.step(undefined, 0)
+      await settle()
+      clock.advance(limits.backOffMs)
+      await stepping
+    }
+  }
+
+  test('is found and parked alone; all others are taken', async () => {
+    await put(...Array.from({ length: 40 }, (_, i) => `r${i}`))
+    const { fn, parked, next } = aMortal([13, 14])
+    await drive(aLoop(fn), 500, () => next() === 40)
+    expect([next(), parked]).toEqual([40, [13, 14]])
+    const alone = fn.given.filter(({ records, mode }) => mode === '' && records.length === 1 && records[0]!.offset === 13)
+    expect(alone).toHaveLength(killsAlone)
+  })
+
+  test('a function that is down for long, ticks included, has not died of a record', async () => {
+    await put('a', 'b', 'c')
+    let down = false
+    const { fn, parked, next } = aMortal([], () => down)
+    const loop = aLoop(fn)
+    await loop.step()
+    down = true
+    await drive(loop, 100, () => false)
+    down = false
+    await drive(loop, 20, () => next() === 3)
+    expect([next(), parked]).toEqual([3, []])
+    // At the most the batch that was cut is taken in halves: until a tick is answered nobody can know.
+    const [, ...after] = fn.given.filter(({ records }) => records.length > 0)
+    expect(after.map(({ records }) => records.length)).toEqual([1, 1, 1])
+  })
+})
+
 describe('ticks', () => {
   test('every ten seconds, idle or busy', async () => {
     const fn = aFunction()
@@ -259,6 +310,24 @@ describe('ticks', () => {
 })
 
 describe('linger', () => {
+  test('a function that has more to do is given another one soon, and then again as always', async () => {
+    const fn = aFunction({ next: 0 }, { next: 0, soon: true }, { next: 0, soon: true }, { next: 0 })
+    const loop = aLoop(fn)
+    await loop.step()
+    clock.advance(limits.tickMs)
+    for (const ms of [0, limits.soonMs, limits.soonMs]) {
+      clock.advance(ms)
+      await loop.step(undefined, 0)
+    }
+    expect(fn.offsets()).toEqual([[], [], [], []])
+    clock.advance(limits.soonMs)
+    await loop.step(undefined, 0)
+    expect(fn.given).toHaveLength(4)
+    clock.advance(limits.tickMs)
+    await loop.step(undefined, 0)
+    expect(fn.given).toHaveLength(5)
+  })
+
   test('a pause after a small batch, none after a full one or a tick', async () => {
     const fn = aFunction()
     const loop = aLoop(fn, { lingerMs: 25 })

@@ -118,7 +118,7 @@ export const createImport = (ports: Ports): ((request: Request) => Promise<Reply
     checkEnd(text)
     const now = clock.now()
     const { lines, bodies, tally, samples } = await takeLines({ config, source, line, text, format, now })
-    if (bodies.length > 0) await ledger.append(bodies.map((body) => ({ site, body })))
+    if (bodies.length > 0) await ledger.append(bodies.map((body) => ({ site, sh: 0, body })))
     const next = line + lines
     const sums = addTally(addTally(emptyTally(), held?.tally ?? emptyTally()), tally)
     const moved = { site, source, next, begun: held?.begun ?? now, at: clock.now(), tally: sums }

@@ -67,6 +67,8 @@ export const createLines = ({ agents, places }: EdgeKnowledge, keys: VisitorKeys
       hit,
       id: idOf(source, line),
       config,
+      // All of an import is in one shard, where its lines keep their order; its visitors are nobody's else.
+      sh: 0,
       vis: agentHash(keyOf(day)!, config.site, client, agent ?? ''),
       // Visits go on over midnight where the day before was imported too.
       vprev: before && agentHash(before, config.site, client, agent ?? ''),
