@@ -172,7 +172,7 @@ describe('goals', () => {
     await settled()
     expect((await rowsOf(goals())).map(([name, , , , change]) => [name, change])).toContainEqual([hostile, '↓ 100%'])
 
-    await goals().getByRole('button', { name: 'Add or remove goals' }).click()
+    await goals().getByRole('button', { name: 'Change goals' }).click()
     await dialog().getByRole('button', { name: 'Remove Read' }).click()
     await dialog().getByRole('button', { name: 'Remove Read' }).waitFor({ state: 'detached' })
     await page.keyboard.press('Escape')
@@ -181,7 +181,7 @@ describe('goals', () => {
 
   test('that another has changed meanwhile are not overwritten', async () => {
     await open('')
-    await goals().getByRole('button', { name: 'Add or remove goals' }).click()
+    await goals().getByRole('button', { name: 'Change goals' }).click()
     await dialog().getByRole('button', { name: 'Remove Paid' }).waitFor()
     const { goals: before } = await server.get('GET', `/api/sites/${site}`)
     await server.get('PATCH', `/api/sites/${site}`, { goals: [...before, { name: 'Theirs', page: '/docs' }] })
@@ -407,6 +407,58 @@ describe('for everybody', () => {
       expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), view).toBe(0)
     }
     await page.setViewportSize({ width: 1280, height: 800 })
+  })
+
+  /** Of each view, what its numbers are called where they are explained. */
+  const meanings: [view: string, names: string[]][] = [
+    [
+      'funnel&steps=page:/+event:signup&split=source',
+      [
+        'Visitors at a step',
+        'Part of the step before',
+        'Part of the first step',
+        'Time since the step before',
+        'Visitors at step 1',
+        'Visitors at step 2',
+        'Part of the first step',
+      ],
+    ],
+    ['paths', ['Visits that went this way', 'Part of the step before']],
+    ['retention', ['Visitors of a cohort', 'Part that was there again']],
+    ['why&compare=previous', ['Visitors before', 'Visitors now', 'Change of visitors', 'Share of the change']],
+  ]
+
+  test.each(meanings)('each number of %s opens what it means', async (view, names) => {
+    await open(`&explore=${view}`)
+    await explore().getByRole('table').first().waitFor()
+    const opens = explore().getByRole('button', { name: /^What .* means$/ })
+    expect(await opens.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')?.slice(5, -6)))).toEqual(names)
+    for (const [i, name] of names.entries()) {
+      await opens.nth(i).press('Enter')
+      const popover = page.locator('.popover:popover-open')
+      await popover.getByRole('heading', { name, exact: true }).waitFor()
+      await popover.getByRole('row', { name: /^Received/ }).waitFor()
+      if (i === 0) expect(await barriersIn(page)).toEqual([])
+      await page.keyboard.press('Escape')
+      await popover.waitFor({ state: 'detached' })
+    }
+  })
+
+  test.each(meanings)('what %s shows is copied as a call that answers the same', async (view) => {
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await open(`&explore=${view}`)
+    await explore().getByRole('table').first().waitFor()
+    const kind = view.split('&')[0]!
+    const shown = page.waitForResponse(`**/api/v2/${kind}`)
+    await page.reload()
+    const { meta: _shown, ...answer } = await (await shown).json()
+    await explore().getByRole('button', { name: 'Copy as API call' }).first().press('Enter')
+    await explore().getByRole('button', { name: 'Copied' }).waitFor()
+    const call = await page.evaluate(() => navigator.clipboard.readText())
+    const [, address, body] = /^curl -X POST (\S+) -H "Authorization: Bearer \$FOOTFALL_KEY" -d '(.*)'$/.exec(call)!
+    expect(address).toBe(`${server.url}/api/v2/${kind}`)
+    const { meta: _asked, ...again } = await server.get('POST', `/api/v2/${kind}`, JSON.parse(body!))
+    expect(again).toEqual(answer)
   })
 
   test('tabs of Explore are one stop of the keyboard', async () => {

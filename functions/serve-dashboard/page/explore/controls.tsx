@@ -1,14 +1,17 @@
 import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
 import { NoRows } from '../panels/panel.tsx'
+import { CopyCall } from '../parts/copy-call.tsx'
+import { Definition } from '../parts/definition.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Warnings } from '../parts/warnings.tsx'
 import type { AskedOf } from '../state/answers.ts'
-import type { Meta } from '../state/api.ts'
+import type { Asking, Meta } from '../state/api.ts'
 import { dimensionOf, dimensions, propPrefix } from '../state/dimensions.ts'
 import type { Explore } from '../state/explore.ts'
 import type { Filter } from '../state/filters.ts'
 import { useKnownValues } from '../state/known-values.ts'
+import type { Metric } from '../state/metrics.ts'
 import { usePage } from '../state/page.ts'
 
 /** What the explorations have in common: how they are changed, the lists and fields they are put together with, and their states. */
@@ -99,16 +102,40 @@ export const ValueField = ({ keys, what, action, onPick }: FieldProps) => {
   )
 }
 
-type AnsweredProps<A> = { asked: AskedOf<A, unknown>; empty: string; isEmpty(answer: A): boolean; children(answer: A): ComponentChildren }
+/** The head of a column of numbers, with what they mean. */
+export const NumberHead = ({ metric, class: name = '', rows }: { metric: Metric; class?: string; rows?: number }) => (
+  <th scope="col" rowSpan={rows} class={`number ${name}`}>
+    <span class="head">
+      {metric.short ?? metric.label}
+      <Definition metric={metric} />
+    </span>
+  </th>
+)
 
-/** The answer, or why there is none: it is waited for, it failed, it is empty. What it says about itself stands below. */
-export const Answered = <A extends { meta: Meta }>({ asked, empty, isEmpty, children }: AnsweredProps<A>) => {
+type AnsweredProps<A> = {
+  kind: Asking
+  asked: AskedOf<A, unknown>
+  empty: string
+  isEmpty(answer: A): boolean
+  children(answer: A): ComponentChildren
+}
+
+const Call = ({ kind, question }: { kind: Asking; question: unknown }) =>
+  question === undefined ? null : (
+    <p class="call">
+      <CopyCall kind={kind} question={question} />
+    </p>
+  )
+
+/** The answer, or why there is none: it is waited for, it failed, it is empty. What it says about itself stands below, and how to ask it elsewhere. */
+export const Answered = <A extends { meta: Meta }>({ kind, asked, empty, isEmpty, children }: AnsweredProps<A>) => {
   const { answer, error, isOld, retry } = asked
   if (!answer || isEmpty(answer))
     return (
       <>
         <NoRows asked={asked} empty={empty} />
         <Warnings meta={answer?.meta} />
+        <Call kind={kind} question={asked.question} />
       </>
     )
   return (
@@ -116,6 +143,7 @@ export const Answered = <A extends { meta: Meta }>({ asked, empty, isEmpty, chil
       {error && <Problem error={error} retry={retry} />}
       {children(answer)}
       <Warnings meta={answer.meta} />
+      <Call kind={kind} question={asked.question} />
     </div>
   )
 }

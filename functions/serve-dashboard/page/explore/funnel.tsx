@@ -8,7 +8,8 @@ import { mostSteps, stepKeys } from '../state/explore.ts'
 import { type Filter, formatFilter, formatFilters } from '../state/filters.ts'
 import { written } from '../state/format.ts'
 import { usePage } from '../state/page.ts'
-import { Answered, dimensionOptions, type Option, Pick, share, useExplore, ValueField } from './controls.tsx'
+import { Answered, dimensionOptions, NumberHead, type Option, Pick, share, useExplore, ValueField } from './controls.tsx'
+import { funnelMeanings } from './meanings.ts'
 
 /** Funnel: the steps as they are laid out, and how many visitors get to each. */
 const windows: readonly Option[] = [
@@ -102,18 +103,10 @@ const Whole = ({ steps, asked }: { steps: readonly FunnelStep[]; asked: readonly
     <thead>
       <tr>
         <th scope="col">Step</th>
-        <th scope="col" class="number">
-          Visitors
-        </th>
-        <th scope="col" class="number" title="Of those at the step before">
-          Of before
-        </th>
-        <th scope="col" class="number" title="Of those at the first step">
-          Of first
-        </th>
-        <th scope="col" class="number" title="Since the step before: half of the visitors were faster">
-          Time
-        </th>
+        <NumberHead metric={funnelMeanings.visitors} />
+        <NumberHead metric={funnelMeanings.ofBefore} />
+        <NumberHead metric={funnelMeanings.ofFirst} />
+        <NumberHead metric={funnelMeanings.time} />
       </tr>
     </thead>
     <tbody>
@@ -135,13 +128,9 @@ const Breakdown = ({ split, rows }: { split: string; rows: readonly Split[] }) =
           <tr>
             <th scope="col">{label}</th>
             {rows[0]?.steps.map(({ step }) => (
-              <th key={step} scope="col" class="number">
-                Step {step}
-              </th>
+              <NumberHead key={step} metric={{ ...funnelMeanings.visitors, label: `Visitors at step ${step}`, short: `Step ${step}` }} />
             ))}
-            <th scope="col" class="number">
-              Of first
-            </th>
+            <NumberHead metric={funnelMeanings.ofFirst} />
           </tr>
         </thead>
         <tbody>
@@ -167,11 +156,10 @@ const Reached = () => {
   const { steps, split } = view.explore
   const asked = useAnswerOf<Answer>('funnel', funnelBody(view, today))
   return (
-    <Answered asked={asked} empty="Nobody was at the first step." isEmpty={(answer) => !answer.steps[0]?.visitors}>
+    <Answered kind="funnel" asked={asked} empty="Nobody was at the first step." isEmpty={(answer) => !answer.steps[0]?.visitors}>
       {(answer) => (
         <>
           <Whole steps={answer.steps} asked={steps} />
-          <p class="note quiet">Of before: of those at the step before. Time: since the step before; half of the visitors were faster.</p>
           {split !== '' && answer.breakdown && <Breakdown split={split} rows={answer.breakdown} />}
         </>
       )}

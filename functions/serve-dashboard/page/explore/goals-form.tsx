@@ -1,59 +1,24 @@
 import './goals-form.css'
 import type { RefObject } from 'preact'
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useRef, useState } from 'preact/hooks'
 import { Dialog } from '../parts/dialog.tsx'
 import { Cross } from '../parts/icons.tsx'
 import { Problem } from '../parts/problem.tsx'
-import { ApiError, api, type Goal, type Site } from '../state/api.ts'
-import { type Condition, emptyDraft, type GoalDraft, goalOf, wordsOfGoal } from '../state/goal-draft.ts'
+import { useSettings } from '../settings/use-settings.ts'
+import type { Goal, Site } from '../state/api.ts'
+import { type Condition, draftOf, emptyDraft, type GoalDraft, goalOf, wordsOfGoal } from '../state/goal-draft.ts'
 import { useKnownValues } from '../state/known-values.ts'
 import { usePage } from '../state/page.ts'
+import { withGoalRenamed, withNameChanged } from '../state/renamed.ts'
+import { settledMs } from '../state/settled.ts'
+import type { View } from '../state/view.ts'
 
-/** Adds goals to the site and takes them away. What is wrong with one the server says: it knows the rules, this form repeats none. */
+/** Adds goals to the site, changes them and takes them away. What is wrong with one the server says: it knows the rules, this form repeats none. */
 type Props = { onChanged(goals: readonly Goal[]): void; onClose(): void }
 
-const asError = (error: unknown): ApiError => (error instanceof ApiError ? error : new ApiError(0, 'page', String(error), 'Try again.'))
+type ListProps = { goals: readonly Goal[]; isBusy: boolean; edit(goal: Goal): void; remove(goal: Goal): void }
 
-/** The site's settings as they are now, and how to put other goals into them. Whoever changed them meanwhile is not overwritten. */
-const useSettings = (onChanged: Props['onChanged']) => {
-  const { site: shown } = usePage()
-  const [site, setSite] = useState<Site>()
-  const [error, setError] = useState<ApiError>()
-  const [isBusy, setBusy] = useState(true)
-  /** Buttons are not disabled meanwhile: the one that was pressed would lose the focus. */
-  const isSaving = useRef(false)
-  const run = async (act: () => Promise<Site>): Promise<Site | undefined> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      const next = await act()
-      setSite(next)
-      return next
-    } catch (cause) {
-      setError(asError(cause))
-      return undefined
-    } finally {
-      setBusy(false)
-    }
-  }
-  const load = () => run(() => api.site(shown.site))
-  useEffect(() => void load(), [shown.site])
-  const save = async (change: (goals: readonly Goal[]) => readonly Goal[]): Promise<boolean> => {
-    if (isSaving.current) return false
-    isSaving.current = true
-    try {
-      const now = site ?? (await load())
-      const next = now && (await run(() => api.setGoals(now, change(now.goals))))
-      if (next) onChanged(next.goals)
-      return next !== undefined
-    } finally {
-      isSaving.current = false
-    }
-  }
-  return { site, error, isBusy, load, save }
-}
-
-const List = ({ goals, isBusy, remove }: { goals: readonly Goal[]; isBusy: boolean; remove(goal: Goal): void }) => (
+const List = ({ goals, isBusy, edit, remove }: ListProps) => (
   <ul class="goal-list" aria-label="Goals of this site" aria-busy={isBusy}>
     {goals.map((goal) => (
       <li key={goal.name}>
@@ -61,6 +26,9 @@ const List = ({ goals, isBusy, remove }: { goals: readonly Goal[]; isBusy: boole
           <bdi class="goal-name">{goal.name}</bdi>
           <bdi class="quiet block">{wordsOfGoal(goal)}</bdi>
         </span>
+        <button type="button" class="link" aria-label={`Change ${goal.name}`} onClick={() => edit(goal)}>
+          Change
+        </button>
         <button type="button" class="plain-icon" aria-label={`Remove ${goal.name}`} title="Remove" onClick={() => remove(goal)}>
           <Cross />
         </button>
@@ -141,7 +109,12 @@ const Conditions = ({ draft, put }: DraftProps) => {
           </label>
           <label>
             Values, one a line
-            <textarea class="field" rows={2} value={condition.values} onInput={(event) => set(at, { values: event.currentTarget.value })} />
+            <textarea
+              class="field"
+              rows={2}
+              value={condition.values}
+              onInput={(event) => set(at, { values: event.currentTarget.value, whole: undefined })}
+            />
           </label>
           <button
             type="button"
@@ -190,35 +163,75 @@ const Fields = ({ draft, put, name }: FieldsProps) => (
   </>
 )
 
+/** What stands in the place of the settings when a goal has become another one; segments that ask for it go along. */
+const replaced = ({ goals, segments }: Site, before: Goal, after: Goal) => ({
+  goals: goals.map((goal) => (goal.name === before.name ? after : goal)),
+  ...(after.name === before.name
+    ? {}
+    : { segments: segments.map((one) => ({ ...one, filters: withGoalRenamed(one.filters, before.name, after.name) })) }),
+})
+
+/** Filters and steps of the page go along with a new name, once the server knows it. */
+const useRename = () => {
+  const { change } = usePage()
+  return (from: string, to: string) => {
+    if (from === to) return
+    const named = ({ filters, explore }: View): Partial<View> => ({
+      filters: withNameChanged(filters, 'goal', from, to),
+      explore: { ...explore, steps: withNameChanged(explore.steps, 'goal', from, to) },
+    })
+    setTimeout(() => change(named, 'replace'), settledMs)
+  }
+}
+
 export const GoalsForm = ({ onChanged, onClose }: Props) => {
-  const { site, error, isBusy, load, save } = useSettings(onChanged)
+  const { site, error, isBusy, load, save } = useSettings((next) => onChanged(next.goals))
   const [draft, setDraft] = useState(emptyDraft)
+  const [editedName, setEditedName] = useState<string>()
+  const rename = useRename()
   const goals = site?.goals ?? []
+  /** Where somebody has taken the goal away meanwhile, what is written here is a new one. */
+  const edited = goals.find((goal) => goal.name === editedName)
   const put = (patch: Partial<GoalDraft>) => setDraft((was) => ({ ...was, ...patch }))
   const name = useRef<HTMLInputElement>(null)
-  /** What was pressed may be gone; the next goal begins with its name. */
-  const saved = () => name.current?.focus()
-  const add = async (event: Event) => {
+  const begin = (goal?: Goal) => {
+    setDraft(goal ? draftOf(goal) : emptyDraft)
+    setEditedName(goal?.name)
+    // What was pressed may be gone; a goal begins with its name.
+    name.current?.focus()
+  }
+  const submit = async (event: Event) => {
     event.preventDefault()
-    if (!(await save((before) => [...before, goalOf(draft)]))) return
-    setDraft(emptyDraft)
-    saved()
+    const goal = goalOf(draft)
+    if (!(await save((now) => (edited ? replaced(now, edited, goal) : { goals: [...now.goals, goal] })))) return
+    if (edited) rename(edited.name, goal.name)
+    begin()
   }
   const remove = async (goal: Goal) => {
-    if (await save((before) => before.filter(({ name: one }) => one !== goal.name))) saved()
+    if (await save((now) => ({ goals: now.goals.filter((one) => one.name !== goal.name) }))) name.current?.focus()
   }
+  const title = edited ? `Change ${edited.name}` : 'New goal'
   return (
     <Dialog title="Goals" class="goals-dialog" onClose={onClose}>
       <div class="goals-form">
         <p class="quiet">A goal holds for all hits there are, at once; nothing that is stored changes.</p>
-        {goals.length > 0 && <List goals={goals} isBusy={isBusy} remove={(goal) => void remove(goal)} />}
-        <form onSubmit={(event) => void add(event)} aria-label="New goal" noValidate>
-          <h3>New goal</h3>
+        {goals.length > 0 && <List goals={goals} isBusy={isBusy} edit={begin} remove={(goal) => void remove(goal)} />}
+        <form onSubmit={(event) => void submit(event)} aria-label={title} noValidate>
+          <h3>
+            <bdi>{title}</bdi>
+          </h3>
           <Fields draft={draft} put={put} name={name} />
           {error && <Problem error={error} retry={() => void load()} />}
-          <button type="submit" class="button">
-            Add goal
-          </button>
+          <p class="buttons">
+            <button type="submit" class="button">
+              {edited ? 'Save goal' : 'Add goal'}
+            </button>
+            {edited && (
+              <button type="button" class="button" onClick={() => begin()}>
+                Cancel
+              </button>
+            )}
+          </p>
         </form>
       </div>
     </Dialog>

@@ -1,10 +1,12 @@
+import { Definition } from '../parts/definition.tsx'
 import { Cross } from '../parts/icons.tsx'
 import { useAnswerOf } from '../state/answers.ts'
 import { type Paths as Answer, nodeAt, type PathNode, pathsBody } from '../state/explorations.ts'
-import { mostLevels, rootKeys } from '../state/explore.ts'
+import { type Direction, mostLevels, rootKeys } from '../state/explore.ts'
 import { written } from '../state/format.ts'
 import { usePage } from '../state/page.ts'
 import { Answered, type Option, Pick, share, useExplore, ValueField } from './controls.tsx'
+import { pathMeanings } from './meanings.ts'
 
 /** Paths: which pages or events follow one another, level by level; a row opens the level behind it. */
 const directions: readonly Option[] = [
@@ -117,7 +119,7 @@ const LevelList = ({ of, at }: { of: PathNode; at: number }) => {
   )
 }
 
-const endOf = (direction: 'next' | 'previous', visits: number): PathNode => ({
+const endOf = (direction: Direction, visits: number): PathNode => ({
   value: direction === 'next' ? 'the visit ends' : 'the visit begins',
   visits,
   share: null,
@@ -135,7 +137,7 @@ const Level = ({ at }: { at: number }) => {
       <h3>
         <span class="quiet">{direction === 'next' ? 'After' : 'Before'}</span> <bdi title={where}>{where === '' ? '(empty)' : where}</bdi>
       </h3>
-      <Answered asked={asked} empty="No visit went this way." isEmpty={(answer) => !nodeAt(answer.tree, behind)?.visits}>
+      <Answered kind="paths" asked={asked} empty="No visit went this way." isEmpty={(answer) => !nodeAt(answer.tree, behind)?.visits}>
         {(answer) => <LevelList of={nodeAt(answer.tree, behind)!} at={at} />}
       </Answered>
     </section>
@@ -144,11 +146,15 @@ const Level = ({ at }: { at: number }) => {
 
 export const Paths = () => {
   const { direction, by, root, trail } = useExplore().explore
+  const { visits, share: ofBefore } = pathMeanings(direction)
   const way = [direction, by, root?.key, root?.values[0]]
   return (
     <>
       <Root />
-      <p class="quiet">Numbers are visits, and their share of those at the step before. A row opens the step behind it.</p>
+      <p class="quiet">
+        Numbers are visits <Definition metric={visits} /> and their share <Definition metric={ofBefore} /> of those at the step before. A
+        row opens the step behind it.
+      </p>
       <div class="levels">
         {/* Rows of another tree are no old answer of this one. */}
         {Array.from({ length: trail.length + 1 }, (_, at) => (

@@ -1,10 +1,12 @@
+import { Definition } from '../parts/definition.tsx'
 import { useAnswerOf } from '../state/answers.ts'
 import { type Retention as Answer, cohortsOf, retentionBody } from '../state/explorations.ts'
 import type { Unit } from '../state/explore.ts'
 import { written } from '../state/format.ts'
 import { usePage } from '../state/page.ts'
 import { bucketLabel } from '../state/spans.ts'
-import { Answered, type Option, Pick, useExplore } from './controls.tsx'
+import { Answered, NumberHead, type Option, Pick, useExplore } from './controls.tsx'
+import { retentionMeanings } from './meanings.ts'
 
 /** Retention: who came for the first time in a period, and what part of them came back in those that followed. */
 const units: readonly Option[] = [
@@ -45,10 +47,18 @@ const Cohorts = ({ answer, unit }: { answer: Answer; unit: Unit }) => {
           <caption class="spoken">{`Of the visitors who first came in a ${unit}, the part that was there in it and in those that followed`}</caption>
           <thead>
             <tr>
-              <th scope="col">First seen</th>
-              <th scope="col" class="number">
-                Visitors
+              <th scope="col" rowSpan={2}>
+                First seen
               </th>
+              <NumberHead metric={retentionMeanings.visitors} rows={2} />
+              <th scope="colgroup" colSpan={columns}>
+                <span class="head">
+                  There again
+                  <Definition metric={retentionMeanings.back} />
+                </span>
+              </th>
+            </tr>
+            <tr>
               {heads.map((i) => (
                 <th key={i} scope="col" class="number">
                   {nouns[unit]} {i}
@@ -90,7 +100,7 @@ export const Retention = () => {
         <Pick label="Cohorts by" value={unit} options={units} onPick={(next) => put({ cohorts: next as Unit })} />
         <span class="quiet">A visitor is of the {unit} of the first hit in this period.</span>
       </div>
-      <Answered asked={asked} empty="No visitors." isEmpty={(answer) => answer.cohorts.length === 0}>
+      <Answered kind="retention" asked={asked} empty="No visitors." isEmpty={(answer) => answer.cohorts.length === 0}>
         {(answer) => <Cohorts answer={answer} unit={asked.question?.period ?? unit} />}
       </Answered>
     </>

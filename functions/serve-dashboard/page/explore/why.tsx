@@ -7,7 +7,8 @@ import { metricOf } from '../state/metrics.ts'
 import { usePage } from '../state/page.ts'
 import { canCompare, isCompared } from '../state/question.ts'
 import { spanLabel } from '../state/spans.ts'
-import { Answered, dimensionOptions, Pick, share, useExplore } from './controls.tsx'
+import { Answered, dimensionOptions, NumberHead, Pick, share, useExplore } from './controls.tsx'
+import { whyMeanings } from './meanings.ts'
 
 /** Why: the rows of a dimension by how much they added to the change of a number, whichever way. */
 const signed = (value: number): string => `${value > 0 ? '+' : value < 0 ? '−' : ''}${written(Math.abs(value), 'count')}`
@@ -47,6 +48,7 @@ const Sentence = ({ answer, metric }: { answer: Answer; metric: string }) => {
 const Causes = ({ answer, dimension, metric }: { answer: Answer; dimension: string; metric: string }) => {
   const most = Math.max(0, ...answer.rows.map(({ change }) => Math.abs(change)))
   const label = dimensionOf(dimension)!.label
+  const { before, now, change, share: part } = whyMeanings(metric)
   return (
     <>
       <Sentence answer={answer} metric={metric} />
@@ -55,18 +57,10 @@ const Causes = ({ answer, dimension, metric }: { answer: Answer; dimension: stri
         <thead>
           <tr>
             <th scope="col">{label}</th>
-            <th scope="col" class="number before">
-              Before
-            </th>
-            <th scope="col" class="number before">
-              Now
-            </th>
-            <th scope="col" class="number">
-              Change
-            </th>
-            <th scope="col" class="number" title="Of the change of the whole; below zero where the row worked against it">
-              Share
-            </th>
+            <NumberHead metric={before} class="before" />
+            <NumberHead metric={now} class="before" />
+            <NumberHead metric={change} />
+            <NumberHead metric={part} />
           </tr>
         </thead>
         <tbody>
@@ -97,7 +91,7 @@ const Explained = ({ dimension, metric }: { dimension: string; metric: string })
   const { view, today } = usePage()
   const asked = useAnswerOf<Answer>('why', whyBody(view, today))
   return (
-    <Answered asked={asked} empty="Nothing changed: there are no rows." isEmpty={(answer) => answer.rows.length === 0}>
+    <Answered kind="why" asked={asked} empty="Nothing changed: there are no rows." isEmpty={(answer) => answer.rows.length === 0}>
       {(answer) => <Causes answer={answer} dimension={dimension} metric={metric} />}
     </Answered>
   )

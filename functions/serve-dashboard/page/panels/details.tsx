@@ -1,5 +1,6 @@
 import { Fragment } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { CopyCall } from '../parts/copy-call.tsx'
 import { Definition } from '../parts/definition.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { useAnswer } from '../state/answers.ts'
@@ -132,26 +133,6 @@ const Pages = ({ page, total, onPage }: PagesProps) => {
   )
 }
 
-/** The question as a command: what the page shows, anybody can ask. */
-const CopyCall = ({ question }: { question: Question }) => {
-  const [said, setSaid] = useState('Copy as API call')
-  const copy = async () => {
-    const body = JSON.stringify(question).replace(/'/g, "'\\''")
-    const call = `curl -X POST ${location.origin}/api/v2/query -H "Authorization: Bearer $FOOTFALL_KEY" -d '${body}'`
-    try {
-      await navigator.clipboard.writeText(call)
-      setSaid('Copied')
-    } catch {
-      setSaid('The browser does not let this page copy')
-    }
-  }
-  return (
-    <button type="button" class="button small" onClick={() => void copy()}>
-      <span role="status">{said}</span>
-    </button>
-  )
-}
-
 /** The details of a panel, as a dialog over the page; the URL says that they are open. */
 export const Details = ({ panel }: { panel: Panel }) => {
   const { view, today, change } = usePage()
@@ -200,7 +181,7 @@ export const Details = ({ panel }: { panel: Panel }) => {
         <footer>
           <Pages page={page} total={total} onPage={setPage} />
           {order.of === 'change' && total > mostRows && <p class="quiet">Ordered are the first {mostRows.toLocaleString()} rows.</p>}
-          <CopyCall question={question} />
+          <CopyCall kind="query" question={question} />
         </footer>
       </div>
     </Dialog>

@@ -4,15 +4,13 @@ import type { Goal } from '../state/api.ts'
 import { useLazy } from '../state/lazy.ts'
 import { usePage } from '../state/page.ts'
 import { isCompared } from '../state/question.ts'
+import { settledMs } from '../state/settled.ts'
 import { FirstRows, Frame, firstOfTab, NoRows } from './panel.tsx'
 import { tabOf } from './tabs.ts'
 import { withUnmet } from './unmet.ts'
 
-/** Goals: how many met each, and what part of all visitors that is. Who owns the site adds and takes away goals here. */
+/** Goals: how many met each, and what part of all visitors that is. Who owns the site adds, changes and takes away goals here. */
 const loadForm = () => import('../explore/goals-form.tsx')
-
-/** The server holds the settings of a site for half a second: what is asked sooner after a change may be answered as before it. */
-const settledMs = 700
 
 const NoGoals = ({ isOwner }: { isOwner: boolean }) => (
   <>
@@ -45,7 +43,7 @@ export const Goals = () => {
   const answer = withUnmet(asked.answer, goals, view)
   const manage = isOwner && (
     <button type="button" class="details" aria-haspopup="dialog" onClick={() => setOpen(true)}>
-      {goals.length === 0 ? 'Add a goal' : 'Add or remove goals'}
+      {goals.length === 0 ? 'Add a goal' : 'Change goals'}
     </button>
   )
   return (

@@ -7,6 +7,7 @@ import { usePage } from '../state/page.ts'
 import { BotsSwitch } from './bots.tsx'
 import { type Draft, FilterBox } from './filter-box.tsx'
 import { Cross } from './icons.tsx'
+import { SegmentsButton } from './segments-button.tsx'
 
 /** What is filtered, as chips in plain words, and the box that adds to it. */
 const verb = ({ not, contains }: Filter): string => (contains ? (not ? 'does not contain' : 'contains') : not ? 'is not' : 'is')
@@ -92,7 +93,10 @@ export const FilterBar = ({ input }: { input: RefObject<HTMLInputElement | null>
   return (
     <>
       <FilterBox input={input} draft={draft} setDraft={setDraft} edited={edited} done={done} />
-      <BotsSwitch />
+      <div class="beside">
+        <SegmentsButton />
+        <BotsSwitch />
+      </div>
       {(shown.length > 0 || view.bots) && (
         <div class="filters">
           <Chips shown={shown} edit={edit} input={input} />

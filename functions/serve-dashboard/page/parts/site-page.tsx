@@ -15,6 +15,7 @@ import { FirstHit } from './first-hit.tsx'
 import { Help } from './help.tsx'
 import { useKeys } from './keys.ts'
 import { Notices } from './notices.tsx'
+import { PastDays } from './past-days.tsx'
 import { PeriodPicker } from './period-picker.tsx'
 import './site-page.css'
 import { TopBar } from './top-bar.tsx'
@@ -48,6 +49,7 @@ export const SitePage = ({ problems, leave, children }: Props) => {
   const { view, today, site } = page
   const totals = useAnswer(questionOf(view, today, { metrics: cardMetrics }))
   const [isHelp, setHelp] = useState(false)
+  const [isPastDays, setPastDays] = useState(false)
   const filterInput = useRef<HTMLInputElement>(null)
   const custom = useRef<() => void>(undefined)
   const isNeverHit = useNeverHit(totals)
@@ -62,7 +64,7 @@ export const SitePage = ({ problems, leave, children }: Props) => {
   return (
     <div class="whole-page">
       <SkipLink />
-      <TopBar meta={totals.answer?.meta} onHelp={() => setHelp(true)} leave={leave} />
+      <TopBar meta={totals.answer?.meta} onHelp={() => setHelp(true)} onPastDays={() => setPastDays(true)} leave={leave} />
       {isNeverHit ? (
         <FirstHit />
       ) : (
@@ -84,6 +86,7 @@ export const SitePage = ({ problems, leave, children }: Props) => {
           </main>
         </>
       )}
+      {isPastDays && <PastDays onClose={() => setPastDays(false)} />}
       {isHelp && <Help onClose={() => setHelp(false)} />}
     </div>
   )

@@ -7,8 +7,10 @@ import { Popover } from './popover.tsx'
 /** Which site is looked at, and the way to another. Typing finds one where there are many. */
 const fewSites = 6
 
-const Sites = ({ close }: { close(): void }) => {
-  const { sites, site, change } = usePage()
+type Props = { onPastDays(): void }
+
+const Sites = ({ close, onPastDays }: Props & { close(): void }) => {
+  const { sites, site, me, change } = usePage()
   const [sought, setSought] = useState('')
   const found = sites.filter((one) => one.site.includes(sought.trim().toLowerCase()))
   const pick = (name: string) => {
@@ -45,11 +47,23 @@ const Sites = ({ close }: { close(): void }) => {
         {found.length === 0 ? 'No site has this in its name. ' : ''}
         Another one: <code>npm run footfall -- site add DOMAIN</code>
       </p>
+      {me.role === 'own' && (
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            close()
+            onPastDays()
+          }}
+        >
+          Count past days again …
+        </button>
+      )}
     </>
   )
 }
 
-export const SiteSwitcher = () => {
+export const SiteSwitcher = ({ onPastDays }: Props) => {
   const { site } = usePage()
   return (
     <Popover
@@ -64,7 +78,7 @@ export const SiteSwitcher = () => {
         </>
       }
     >
-      {(close) => <Sites close={close} />}
+      {(close) => <Sites close={close} onPastDays={onPastDays} />}
     </Popover>
   )
 }

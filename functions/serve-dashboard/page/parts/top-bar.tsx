@@ -28,9 +28,9 @@ const ThemeSwitch = () => {
   )
 }
 
-type Props = { meta: Meta | undefined; onHelp(): void; leave(): void }
+type Props = { meta: Meta | undefined; onHelp(): void; onPastDays(): void; leave(): void }
 
-export const TopBar = ({ meta, onHelp, leave }: Props) => {
+export const TopBar = ({ meta, onHelp, onPastDays, leave }: Props) => {
   const { site } = usePage()
   return (
     <header class="top-bar">
@@ -39,7 +39,7 @@ export const TopBar = ({ meta, onHelp, leave }: Props) => {
         <Logo />
         <span class="brand-name">Footfall</span>
       </p>
-      <SiteSwitcher />
+      <SiteSwitcher onPastDays={onPastDays} />
       <LiveDot />
       <FreshnessChip incompleteSince={meta?.incomplete_since} />
       <div class="about">

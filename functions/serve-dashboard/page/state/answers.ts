@@ -40,6 +40,15 @@ const closedMs = 60_000
 
 type State<A, Q> = { key: string; question?: Q; answer?: A; error?: ApiError }
 
+/** Those who ask now, each by its own `again`. */
+const askers = new Set<(everyMs: number) => void>()
+
+/** Asks everything that is shown anew, and forgets what was answered before: the numbers of the past have changed. */
+export const askAllAgain = (): void => {
+  kept.clear()
+  for (const again of askers) again(0)
+}
+
 /** Asks, and asks again when called after that; one request at a time. */
 const createAsker = <A, Q>(kind: Asking, key: string, question: Q, show: (state: State<A, Q>) => void) => {
   const abort = new AbortController()
@@ -80,6 +89,7 @@ const createAsker = <A, Q>(kind: Asking, key: string, question: Q, show: (state:
     timer = setTimeout(() => void ask(), Math.max(0, lastAt + restMs - performance.now()))
   }
 
+  askers.add(again)
   return {
     /** Asks again, not sooner than `everyMs` after the last time. */
     again,
@@ -88,6 +98,7 @@ const createAsker = <A, Q>(kind: Asking, key: string, question: Q, show: (state:
       return lastAt
     },
     end() {
+      askers.delete(again)
       abort.abort()
       clearTimeout(timer)
     },

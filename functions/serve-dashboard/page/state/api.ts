@@ -24,22 +24,29 @@ export type Meta = {
   time_labels?: readonly string[]
   total_rows?: number
   comparison_date_range?: readonly [string, string]
+  /** Days of which some may be answered by old rules and some by new ones: a switch is under way. */
+  replaying?: { from: string; to: string }
   metric_warnings?: Record<string, { code: string; warning: string }>
 }
 export type Answer = { results: readonly Row[]; meta: Meta; query: { date_range: readonly [string, string] } }
 
 export type Goal = { name: string; page?: string; event?: string; scroll?: number; props?: Record<string, readonly string[]> }
+/** Filters under a name, in the API's form. */
+export type Segment = { name: string; filters: readonly unknown[] }
 export type Site = {
   site: string
   /** Of its settings: who changes them says which version they had before them. */
   version: number
   goals: readonly Goal[]
+  segments: readonly Segment[]
   timezone: string
   identity: 'cookie' | 'cookieless'
   script: string
   bounce: string
   session_timeout: number
 }
+/** What of a site the page changes. */
+export type Settings = Pick<Site, 'goals' | 'segments'>
 export type Me = { role: 'read' | 'write' | 'own'; site: string | null; via: string }
 
 export type LedgerHour = {
@@ -101,7 +108,7 @@ const errorOf = async (response: Response): Promise<ApiError> => {
   }
 }
 
-const request = async <T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> => {
+export const request = async <T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> => {
   let response: Response
   try {
     response = await fetch(path, {
@@ -126,8 +133,8 @@ export const api = {
   ask: <T>(kind: Asking, question: unknown, signal?: AbortSignal) => request<T>('POST', `/api/v2/${kind}`, question, signal),
   query: (question: Question, signal?: AbortSignal) => api.ask<Answer>('query', question, signal),
   site: (site: string) => request<Site>('GET', `/api/sites/${encodeURIComponent(site)}`),
-  setGoals: ({ site, version }: Pick<Site, 'site' | 'version'>, goals: readonly Goal[]) =>
-    request<Site>('PATCH', `/api/sites/${encodeURIComponent(site)}`, { version, goals }),
+  setSite: ({ site, version }: Pick<Site, 'site' | 'version'>, settings: Partial<Settings>) =>
+    request<Site>('PATCH', `/api/sites/${encodeURIComponent(site)}`, { version, ...settings }),
   ledger: (site: string, from: string, to: string, signal?: AbortSignal) =>
     request<Ledger>('GET', `/api/ledger?${new URLSearchParams({ site, from, to })}`, undefined, signal),
 }

@@ -7,6 +7,7 @@ import { type Filter, formatFilter, formatFilters, parseFilters } from './filter
  */
 export const explorations = ['funnel', 'paths', 'retention', 'why'] as const
 export type Exploration = (typeof explorations)[number]
+export type Direction = 'next' | 'previous'
 export type Unit = 'day' | 'week' | 'month'
 
 export type Explore = {
@@ -19,7 +20,7 @@ export type Explore = {
   window: string
   /** Dimension that breaks the funnel down; '' none does. */
   split: string
-  direction: 'next' | 'previous'
+  direction: Direction
   by: 'page' | 'event'
   /** Where paths begin, or end: one page or event; '' the beginning, or end, of the visit. */
   root: Filter | undefined

@@ -1,7 +1,8 @@
 import type { Goal } from './api.ts'
 
 /** A goal as it is written into the form, and as the server takes it. Nothing is checked here: the server says what is wrong. */
-export type Condition = { name: string; values: string }
+/** `whole` are the values as they were read, for as long as nobody writes others: a line holds no value that is empty or has a line break. */
+export type Condition = { name: string; values: string; whole?: readonly string[] | undefined }
 export type GoalDraft = {
   name: string
   kind: 'page' | 'event' | 'scroll'
@@ -22,7 +23,18 @@ export const goalOf = ({ name, kind, page, event, scroll, conditions }: GoalDraf
   // What is no number is sent as nothing, which the server does not take.
   ...(kind === 'scroll' ? { scroll: Number(scroll) } : {}),
   // Entries, since a property may be called __proto__.
-  ...(conditions.length > 0 ? { props: Object.fromEntries(conditions.map((one) => [one.name, linesOf(one.values)])) } : {}),
+  ...(conditions.length > 0 ? { props: Object.fromEntries(conditions.map((one) => [one.name, one.whole ?? linesOf(one.values)])) } : {}),
+})
+
+/** A goal as the form shows it; `goalOf` makes the same goal of it. */
+export const draftOf = ({ name, page, event, scroll, props }: Goal): GoalDraft => ({
+  ...emptyDraft,
+  name,
+  kind: event !== undefined ? 'event' : scroll !== undefined ? 'scroll' : 'page',
+  page: page ?? '',
+  event: event ?? '',
+  ...(scroll === undefined ? {} : { scroll: String(scroll) }),
+  conditions: Object.entries(props ?? {}).map(([key, values]) => ({ name: key, values: values.join('\n'), whole: values })),
 })
 
 /** What meets a goal, in words. */

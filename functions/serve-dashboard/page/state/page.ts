@@ -4,11 +4,16 @@ import type { Me, Site } from './api.ts'
 import type { Live } from './live.ts'
 import { formatView, parseView, type View } from './view.ts'
 
+export type Patch = Partial<View> | ((view: View) => Partial<View>)
+
 /** What every part of the page knows: the view, how to change it, the site, and what comes in live. */
 export type Page = {
   view: View
-  /** Changes the view; a new entry of the browser's history unless `replace`. */
-  change(patch: Partial<View>, how?: 'push' | 'replace'): void
+  /**
+   * Changes the view; a new entry of the browser's history unless `replace`. A function is given the view as it is then: for a change
+   * that comes some time after it was asked for.
+   */
+  change(patch: Patch, how?: 'push' | 'replace'): void
   /** The address of a changed view, for links. */
   hrefOf(patch: Partial<View>): string
   site: Site
@@ -42,9 +47,10 @@ export const useView = () => {
     addEventListener('popstate', back)
     return () => removeEventListener('popstate', back)
   }, [])
-  const change = useCallback((patch: Partial<View>, how: 'push' | 'replace' = 'push') => {
+  const change = useCallback((patch: Patch, how: 'push' | 'replace' = 'push') => {
     // What the URL says now, not what was drawn last: two changes may come before a drawing.
-    const next = { ...current().view, ...patch }
+    const { view } = current()
+    const next = { ...view, ...(typeof patch === 'function' ? patch(view) : patch) }
     const address = addressOf(next)
     if (address !== `${location.pathname}${location.search}`) history[how === 'push' ? 'pushState' : 'replaceState'](null, '', address)
     // What is replaced is the same place said otherwise: what was wrong with the address stays said.
