@@ -23,6 +23,8 @@ import { until } from '../process/server.ts'
 export const engineProgram = '/usr/sbin/dockerd'
 
 export type Engine = {
+  /** Where it listens, as DOCKER_HOST has it. */
+  host: string
   /** Runs `docker …`; throws with what it said unless it succeeds. */
   docker(...args: string[]): string
   /** What `docker …` answers, whatever its exit code. */
@@ -70,6 +72,7 @@ export const startEngine = async (): Promise<Engine | undefined> => {
     return undefined
   }
   return {
+    host,
     docker: (...words) => {
       const { status, stdout, stderr } = run(...words)
       if (status !== 0) throw new Error(`docker ${words[0]} failed: ${stdout.slice(-4_000)}\n${stderr.slice(-4_000)}`)
