@@ -16,7 +16,14 @@ const folder = join(import.meta.dirname, 'clickhouse')
 const load = (): { Session: new (path: string) => Session } => {
   if (!existsSync(join(folder, 'node_modules/chdb'))) {
     process.stderr.write('Installing chdb (546 MB) into bench/clickhouse/node_modules …\n')
-    execFileSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+    const npm = (...args: string[]) =>
+      execFileSync('npm', [...args, '--ignore-scripts', '--loglevel=error'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+    try {
+      npm('ci')
+    } catch {
+      // Some registries lack the optional packages of other platforms, which `npm ci` insists on (as in scripts/setup.mjs).
+      npm('install', '--no-save', '--no-package-lock')
+    }
   }
   return createRequire(join(folder, 'package.json'))('chdb')
 }

@@ -5,6 +5,7 @@ import { createHandler } from '#functions/rollup-window/handler.ts'
 import { type Clock, systemClock } from '#shared/clock.ts'
 import { encodeSegment, segmentName } from '#shared/segment/encode.ts'
 import { mergeRows } from '#shared/segment/merge.ts'
+import { newSite } from '#shared/site/change.ts'
 import { encodeBatch } from '#shared/trigger/envelope.ts'
 import { wire } from '#shared/wire.ts'
 import { dayRows } from './day-rows.ts'
@@ -55,7 +56,7 @@ const flushed = (clock: Clock) => {
     const rows = mergeRows(parts.slice(from, from + size).flat())
     const segment = encodeSegment(rows, interval)
     const hits = rows.reduce((sum, { h }) => sum + h.length, 0)
-    const entry = { site, day, ...interval, level: 0 as const, name: segmentName(segment), rows: rows.length, hits, bytes: 0 }
+    const entry = { site, day, ...interval, level: 0 as const, ver: 0, name: segmentName(segment), rows: rows.length, hits, bytes: 0 }
     entries.push({ entry: { ...entry, at: clock.now() - 20 * hourMs }, ...segment })
   }
   return { entries, to }
@@ -66,6 +67,8 @@ export const benchClosing = async (): Promise<void> => {
   const clock = lateClock()
   const stores = await wire(folder, 'all', clock)
   try {
+    // With its site a closed day gets cells.
+    await stores.sites.put(newSite(site, {}, { now: 0, key: '' }))
     const { entries, to } = flushed(clock)
     for (const { entry, head, chunks } of entries) await stores.segments.put(0, entry, head, chunks)
     entries.length = 0
@@ -75,7 +78,17 @@ export const benchClosing = async (): Promise<void> => {
     const tick = () =>
       handle(
         encodeBatch('rollup-window', {
-          ...{ topic: 'events', partition: 0, logTime: clock.now(), logEnd: 0, caughtUp: true, retry: false, mode: '', records: [] },
+          ...{
+            topic: 'events',
+            partition: 0,
+            logTime: clock.now(),
+            logId: '',
+            logEnd: 0,
+            caughtUp: true,
+            retry: false,
+            mode: '',
+            records: [],
+          },
         }),
       )
     await tick() // no state yet: it begins one

@@ -71,7 +71,7 @@ const createEnrich = () => {
     const { device, bot } = agents(person.agent)
     const vis = visitor === undefined ? agentHash(salt, site.site, person.address, person.agent) : clientHash(site.key, site.site, visitor)
     const fs = visitor === undefined ? undefined : firstDayOf(visitor)
-    const resolved = { hit, id: planned.id, config: site, vis, vprev: undefined, fs, user: undefined, geo: places(person.address) }
+    const resolved = { hit, id: planned.id, config: site, sh: 0, vis, vprev: undefined, fs, user: undefined, geo: places(person.address) }
     const record = recordOf({ ...resolved, rule: undefined, dev: device, bot }, [])
     record.ev.push(recordHit({ ...resolved, rule: undefined, dev: device, bot }))
     const event = hitsEvent(record, flagsOf(record, site), { partition: 0, src, at: src, time: now, lt: now }, site, state)

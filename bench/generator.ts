@@ -16,6 +16,8 @@ export type Task = {
   site: string
   /** Stop after this many requests; 0 = by time. */
   requests: number
+  /** Hits of one request, all of one visitor; 1 = a hit alone. */
+  batch: number
 }
 export type Result = { sent: number; ok: number; failed: number; seconds: number; p50: number; p99: number; max: number; cpuMicros: number }
 
@@ -28,7 +30,7 @@ const agents = [
   'Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36',
 ]
 
-const createRequests = ({ path, port, seed, site }: Task) => {
+const createRequests = ({ path, port, seed, site, batch }: Task) => {
   let state = seed
   const next = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
@@ -36,11 +38,14 @@ const createRequests = ({ path, port, seed, site }: Task) => {
   }
   const zipf = (n: number) => Math.floor(n ** next()) - 1
   let count = 0
-  return (): string => {
-    const visitor = Math.floor(next() * 20_000)
+  const hitOf = (visitor: number): string => {
     // Ordered by time with a random tail, as the tracker makes them.
     const id = `${Date.now().toString(36)}${(count++).toString(36).padStart(6, '0')}${seed.toString(36)}`
-    const body = `{"site":"${site}","id":"${id}","url":"https://${site}${pages[zipf(pages.length)]}","referrer":"https://www.google.com/","title":"A page of the site","visitor":"v${visitor}-abcdefgh.20261001","screen":"1920x1080","language":"de-DE"}`
+    return `{"site":"${site}","id":"${id}","url":"https://${site}${pages[zipf(pages.length)]}","referrer":"https://www.google.com/","title":"A page of the site","visitor":"v${visitor}-abcdefgh.20261001","screen":"1920x1080","language":"de-DE"}`
+  }
+  return (): string => {
+    const visitor = Math.floor(next() * 20_000)
+    const body = batch === 1 ? hitOf(visitor) : `{"hits":[${Array.from({ length: batch }, () => hitOf(visitor)).join(',')}]}`
     return `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUser-Agent: ${agents[visitor % agents.length]}\r\nX-Forwarded-For: 10.${visitor >> 8}.${visitor & 255}.7\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   }
 }
@@ -50,12 +55,16 @@ const buildAhead = (task: Task): (() => Buffer) => {
   const build = createRequests(task)
   const most =
     task.requests > 0 ? task.requests + task.connections : Math.ceil(task.seconds * (task.rate > 0 ? task.rate * 1.1 : builtPerSecond))
-  const ahead: Buffer[] = Array.from({ length: Math.min(most, builtAtMost) }, () => Buffer.from(build(), 'latin1'))
+  const ahead: Buffer[] = Array.from({ length: Math.min(most, task.batch === 1 ? builtAtMost : batchesAtMost) }, () =>
+    Buffer.from(build(), 'latin1'),
+  )
   let next = 0
   return () => ahead[next++] ?? Buffer.from(build(), 'latin1')
 }
 const builtPerSecond = 60_000
 const builtAtMost = 400_000
+/** A batch is large: so many of them are made ahead that they take no more memory. */
+const batchesAtMost = 20_000
 
 /** Calls `answered` once per complete reply; replies have a Content-Length. A reply as long as the last one is taken for its like. */
 const readReplies = (socket: Socket, answered: (ok: boolean) => void) => {

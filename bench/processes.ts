@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,9 +38,12 @@ export const startBare = async () => {
 
 export const startFootfall = (env: Record<string, string> = {}) => startOver(mkdtempSync(join(tmpdir(), 'footfall-bench-')), env)
 
-const startOver = async (data: string, env: Record<string, string>) => {
+/** `oneCore`: the server has one core, and so counts in one thread. */
+const startOver = async (data: string, env: Record<string, string>, oneCore = false) => {
   const port = await freePort()
-  const child = spawn(process.execPath, [...flags, join(root, 'scripts/start.ts')], {
+  const node = [process.execPath, ...flags, join(root, 'scripts/start.ts')]
+  const [command = '', ...args] = oneCore ? ['taskset', '-c', '0', ...node] : node
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, FOOTFALL_PORT: String(port), FOOTFALL_DATA: data, FOOTFALL_LOG: 'warn', FOOTFALL_RATE: '0', ...env },
   })
@@ -65,7 +68,7 @@ const startOver = async (data: string, env: Record<string, string>) => {
     /** Stops the server and leaves the folder, for who writes into it. */
     pause: () => stop(child),
     /** Starts another server over the folder. */
-    resume: () => startOver(data, env),
+    resume: (options: { oneCore?: boolean } = {}) => startOver(data, env, options.oneCore),
     async stop() {
       await stop(child)
       rmSync(data, { recursive: true, force: true })
@@ -75,7 +78,7 @@ const startOver = async (data: string, env: Record<string, string>) => {
 export type Footfall = Awaited<ReturnType<typeof startFootfall>>
 
 export const load = async (task: Partial<Task> & { port: number; path: string }): Promise<Result> => {
-  const whole: Task = { connections: 64, seconds: 5, rate: 0, seed: 1, site: 'localhost', requests: 0, ...task }
+  const whole: Task = { connections: 64, seconds: 5, rate: 0, seed: 1, site: 'localhost', requests: 0, batch: 1, ...task }
   const child = spawn(process.execPath, [...flags, join(root, 'bench/generator.ts'), JSON.stringify(whole)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -86,8 +89,20 @@ export const load = async (task: Partial<Task> & { port: number; path: string })
   return JSON.parse(Buffer.concat(pieces).toString()) as Result
 }
 
+const statusMb = (pid: number, name: string): number =>
+  Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
 /** Resident memory of a process, MB. */
-export const residentMb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+export const residentMb = (pid: number): number => statusMb(pid, 'VmRSS')
+
+/** The most that a process had resident during some work, beyond what it had before, MB. */
+export const peakMb = async (pid: number, work: () => Promise<unknown>): Promise<number> => {
+  // Linux: the peak begins anew.
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  const before = residentMb(pid)
+  await work()
+  return statusMb(pid, 'VmHWM') - before
+}
 
 /** Waits until all that was taken is counted; answers how long that took, ms. */
 export const drain = async (footfall: Footfall): Promise<number> => {

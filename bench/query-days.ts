@@ -1,8 +1,8 @@
 import { systemClock } from '#shared/clock.ts'
-import { encodeSegment, segmentName } from '#shared/segment/encode.ts'
+import { createClosedDay, type Stored } from '#shared/rollup/stored.ts'
 import { mergeRows } from '#shared/segment/merge.ts'
 import type { Row } from '#shared/segment/row.ts'
-import { addDays, utcDay } from '#shared/site/zone.ts'
+import { addDays, calendarOf, utcDay } from '#shared/site/zone.ts'
 import { wire } from '#shared/wire.ts'
 import { dayRows } from './day-rows.ts'
 
@@ -48,16 +48,34 @@ export function* queryDays(visits: number, days: number): Generator<{ day: numbe
   }
 }
 
-/** Puts closed days into a folder that no server holds and whose log has one event at least. Answers the bytes of all segments. */
-export const storeDay = async (folder: string, site: string, { day, rows }: { day: number; rows: Row[] }): Promise<number> => {
+const utc = calendarOf([{ tz: 'UTC', from: 0 }])
+
+/** A segment as the product makes it when a day is closed. */
+const closedDay = async (site: string, day: number, rows: readonly Row[]): Promise<Stored> => {
+  const closing = createClosedDay({ site, day, from: 0, to: 1 }, { day, bounce: 'engaged', calendar: utc })
+  closing.add(rows)
+  const steps = closing.done()
+  for (;;) {
+    const { done, value } = await steps.next()
+    if (done) return value
+  }
+}
+
+/** Bytes of the chunks whose columns begin so. */
+const bytesOf = (chunks: Stored['chunks'], begin: string): number =>
+  chunks.reduce((sum, { column, data }) => sum + (column.startsWith(begin) ? data.length : 0), 0)
+
+/** Puts closed days into a folder that no server holds and whose log has one event at least. Answers the bytes of all segments, and those of their cells and edge rows. */
+export const storeDay = async (
+  folder: string,
+  site: string,
+  { day, rows }: { day: number; rows: Row[] },
+): Promise<{ bytes: number; cells: number; edge: number }> => {
   const stores = await wire(folder, 'all', systemClock)
   try {
-    const { head, chunks } = encodeSegment(rows, { from: 0, to: 1 })
-    const hits = rows.reduce((sum, { h }) => sum + h.length, 0)
-    const bytes = chunks.reduce((sum, { data }) => sum + data.length, head.length)
-    const entry = { site, day, from: 0, to: 1, level: 1 as const, name: segmentName({ head, chunks }), rows: rows.length, hits, bytes }
-    await stores.segments.put(0, { ...entry, at: Date.now() }, head, chunks)
-    return bytes
+    const { entry, head, chunks } = await closedDay(site, day, rows)
+    await stores.segments.put(0, { ...entry, level: 1, ver: 0, at: Date.now() }, head, chunks)
+    return { bytes: entry.bytes, cells: bytesOf(chunks, 'c.'), edge: bytesOf(chunks, 'e.') }
   } finally {
     await stores.close()
   }

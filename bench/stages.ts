@@ -42,7 +42,17 @@ const feed = async (stores: Stores, handler: Handler, name: string, topic: 'hits
     const records = await stores.log.read(from, 0, catchup ?? position, { records: size, bytes: 2_000_000, waitMs: 0 })
     if (records.length === 0 && catchup === undefined) return
     const mode = catchup === undefined ? '' : 'catchup'
-    const batch = { topic: from, partition: 0, logTime: Date.now(), logEnd: 0, caughtUp: false, retry: false, mode, records } as const
+    const batch = {
+      topic: from,
+      partition: 0,
+      logTime: Date.now(),
+      logId: '',
+      logEnd: 0,
+      caughtUp: false,
+      retry: false,
+      mode,
+      records,
+    } as const
     const { status, body } = await handler(encodeBatch(name, batch))
     if (status !== 200 && status !== 409) throw new Error(String(body))
     const answer = JSON.parse(String(body)) as BatchAnswer
