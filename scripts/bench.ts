@@ -24,6 +24,18 @@ const benchmarks: Record<string, { help: string; run(): Promise<void> }> = {
     help: 'closing a day of 200,000 visits: time, memory, and how long others wait at the longest (~2 min)',
     run: async () => (await import('../bench/closing.ts')).benchClosing(),
   },
+  pipeline: {
+    help: 'the distributed mode on real Kafka, Redis, Cassandra and NATS: hits a second, CPU per hit and stage, against bare parts (~4 min)',
+    run: async () => (await import('../bench/pipeline.ts')).benchPipeline(),
+  },
+  chain: {
+    help: 'hits through HAProxy, gateway and provider to Kafka, against the same chain with an empty handler; batches, direct route (~6 min)',
+    run: async () => (await import('../bench/chain.ts')).benchChain(),
+  },
+  capacity: {
+    help: 'what an installation needs for 1 M and 10 M hits a day and 1 M a second, by simulation at measured costs (~1 min)',
+    run: async () => (await import('../bench/capacity.ts')).benchCapacity(),
+  },
   page: {
     help: 'bytes of page and tracker, time to the first numbers of a million hits, in Chromium (~3 min)',
     run: async () => (await import('../bench/page.ts')).benchPage(),

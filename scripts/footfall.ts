@@ -36,6 +36,8 @@ process.exitCode = await main(
     inputBytes: () => process.stdin,
     openFunctions: async (config) => (await import('#shared/runtime/embedded.ts')).openFunctions(config, systemClock),
     checkFolder: async ({ data }) => (await (await import('#shared/wire.ts')).wire(data, 'queries', systemClock)).close(),
+    migrate: async (where) => (await import('#shared/wire.ts')).migrateTables({ ...where, clock: systemClock }),
+    openTopics: async (where) => (await import('#shared/wire.ts')).wireTopics(where, systemClock),
   },
   version,
 )

@@ -3,6 +3,7 @@ import { FootfallError } from '#shared/errors.ts'
 import type { Handler } from '#shared/handler.ts'
 import { type Embedded, startEmbedded } from '#shared/runtime/embedded.ts'
 import { createLogger, type Logger } from '#shared/runtime/log.ts'
+import { endOnSignals, endUnstarted } from '#shared/runtime/process.ts'
 import { maxBodyBytes } from '#shared/runtime/routes.ts'
 import { type Served, serve } from '#shared/runtime/server.ts'
 import { siteName } from '#shared/site/domain.ts'
@@ -61,6 +62,11 @@ const listen = (config: Config, logger: Logger, handlerOf: () => Handler | undef
 
 const run = async (): Promise<void> => {
   const settings = readConfig(process.env)
+  if (settings.mode === 'distributed')
+    throw new FootfallError('bad-setting', {
+      detail: 'FOOTFALL_MODE is distributed, and this starts everything in one process.',
+      hint: 'Leave FOOTFALL_MODE out, or start each function by its main.ts: see docs/distributed.md.',
+    })
   const logger = createLogger(settings.log, 'edge')
   let embedded: Embedded | undefined
   const served = await listen(settings, logger, () => embedded?.handle)
@@ -70,26 +76,12 @@ const run = async (): Promise<void> => {
     process.exit(1)
   })
 
-  let isStopping = false
-  const stop = async (signal: string) => {
-    if (isStopping) process.exit(1) // asked twice: what is answered is durable anyway
-    isStopping = true
-    logger.info({ signal }, 'stopping')
-    try {
-      await served.close(graceMs)
-      await embedded.close()
-      process.exit(0)
-    } catch (error) {
-      logger.error({ err: error }, 'the end was not clean; what was answered is durable, the next start goes on from the log')
-      process.exit(1)
-    }
+  const end = async () => {
+    await served.close(graceMs)
+    await embedded.close()
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal))
+  endOnSignals(logger, end, 'the end was not clean; what was answered is durable, the next start goes on from the log')
   process.stdout.write(await welcome(embedded, config.url))
 }
 
-run().catch((error: unknown) => {
-  if (error instanceof FootfallError) process.stderr.write(`footfall: ${error.message}\n  ${error.hint}\n`)
-  else process.stderr.write(`footfall: ${error instanceof Error ? error.stack : String(error)}\n`)
-  process.exit(1)
-})
+run().catch((error: unknown) => endUnstarted('footfall', error))

@@ -1,6 +1,8 @@
 import type { Clock } from '#shared/clock.ts'
-import type { Config } from '#shared/config.ts'
+import type { CassandraConfig, Config, Services } from '#shared/config.ts'
 import type { Handler } from '#shared/handler.ts'
+import type { GenerationChanges } from '#shared/ports/generations.ts'
+import type { LogTopics } from '#shared/ports/log.ts'
 
 /** What a command of the command line is. Each file in commands/ exports its `commands`; nothing else lists them. */
 
@@ -52,6 +54,12 @@ export type World = {
   openFunctions(config: Config): Promise<OpenFunctions>
   /** Opens the files of the folder for reading and closes them, without its lock; throws `newer-format`, `damaged-file`, `not-a-folder`. */
   checkFolder(config: Config): Promise<void>
+  /** Brings the tables in Cassandra to this version; answers the migrations that ran. Throws `store-unavailable`, `bad-setting`. */
+  migrate(where: CassandraConfig & { replication: number }): Promise<{ ran: number[] }>
+  /** What sets up the log. Asks nothing yet. */
+  openTopics(
+    where: Pick<Services, 'kafka' | 'cassandra'>,
+  ): Promise<{ topics: LogTopics; generations: GenerationChanges; close(): Promise<void> }>
 }
 
 /** Wrong use: exit 2. */

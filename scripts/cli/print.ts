@@ -27,7 +27,7 @@ const padded = (text: string, width: number, right: boolean): string => {
   return right ? space + text : text + space
 }
 
-const isNumber = (text: string): boolean => /^-?[\d.,]+%?$/.test(text) || text === '–'
+const isNumber = (text: string): boolean => /^[-+]?[\d.,]+%?$/.test(text) || text === '–'
 
 /** Rows under a head, in columns; a column of numbers stands to the right. */
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] => {

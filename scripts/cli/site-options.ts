@@ -68,6 +68,13 @@ const options: Readonly<Record<string, SiteOption>> = {
     read: asNumber,
     field: ['retention'],
   },
+  shards: {
+    type: 'string',
+    value: 'N',
+    help: 'partitions that its visitors are spread over, from a day later on: 1, 2, 4 … 256 (1)',
+    read: asNumber,
+    field: ['shards'],
+  },
   hosts: list('DOMAIN', ['hosts'], 'further hosts whose hits are its own'),
   params: list('NAME', ['params'], 'query parameters that stay part of a page'),
   'exclude-paths': list('PATH', ['exclude', 'paths'], 'hits on these pages are flagged; a * at the end stands for the rest'),

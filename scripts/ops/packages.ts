@@ -22,13 +22,18 @@ const run = (...args: string[]): boolean =>
   spawnSync('apt-get', args, { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' } })
     .status === 0
 
-/** Installs what is missing; says what it could not. */
+/** Installs those of `wanted` (package → a file of it) that are missing; answers which are missing still. */
+export const installPackages = (wanted: Readonly<Record<string, string>>): string[] => {
+  const missing = () => Object.keys(wanted).filter((name) => !existsSync(wanted[name]!))
+  const before = missing()
+  if (before.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return before
+  process.stderr.write(`footfall: installing ${before.join(', ')} …\n`)
+  return run('update', '-q') && run('install', '-q', '-y', '--no-install-recommends', ...before) ? missing() : before
+}
+
+/** Installs what the tests need and is missing; says what it could not. */
 export const ensurePackages = (): void => {
-  const missing = Object.keys(packages).filter((name) => !existsSync(packages[name]!))
-  if (missing.length === 0) return
-  process.stderr.write(`footfall: installing ${missing.join(', ')} for the tests …\n`)
-  const isPossible = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
-  const isDone = isPossible && run('update', '-q') && run('install', '-q', '-y', '--no-install-recommends', ...missing)
-  if (!isDone)
+  const missing = installPackages(packages)
+  if (missing.length > 0)
     process.stderr.write(`footfall: ${missing.join(', ')} could not be installed; install it, or run the tests as root on Debian.\n`)
 }

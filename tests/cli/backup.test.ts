@@ -134,13 +134,40 @@ test('a backup keeps no salt, and a restore goes on with the living ones', async
   expect(saltsOf(join(env.FOOTFALL_DATA, 'replaced', 'site.db'))).toEqual([])
 })
 
-/** state.db as versions before 0.1.0's segments wrote it: rows in blocks, and nothing that says more of them. */
-const toFormat1 = (path: string): void => {
-  const db = new DatabaseSync(path)
-  for (const table of ['memtable', 'sealed', 'segment', 'chunk', 'open_day', 'progress', 'dropped']) db.exec(`DROP TABLE ${table}`)
+const dropTables = (db: DatabaseSync, tables: readonly string[]): void => {
+  for (const table of tables) db.exec(`DROP TABLE ${table}`)
+}
+const replayed = ['version_day', 'active_day', 'replay_job']
+
+/** The files of a folder as versions before replays wrote them: days in one version. */
+const toFormat2 = (folder: string): void => {
+  const state = new DatabaseSync(join(folder, 'state.db'))
+  dropTables(state, replayed)
+  state.exec(`DROP INDEX segment_key; ALTER TABLE segment DROP COLUMN ver;
+    CREATE UNIQUE INDEX segment_key ON segment (part, site, day, "from", "to", level, name);
+    PRAGMA user_version = 2; PRAGMA journal_mode = DELETE; VACUUM`)
+  state.close()
+  siteToFormat2(folder)
+}
+const siteToFormat2 = (folder: string): void => {
+  const site = new DatabaseSync(join(folder, 'site.db'))
+  dropTables(site, ['replay'])
+  site.exec('PRAGMA user_version = 2; PRAGMA journal_mode = DELETE; VACUUM')
+  site.close()
+}
+
+/** The same with state.db as versions before 0.1.0's segments wrote it: rows in blocks, and nothing that says more of them. */
+const toFormat1 = (folder: string): void => {
+  const db = new DatabaseSync(join(folder, 'state.db'))
+  dropTables(db, ['memtable', 'sealed', 'segment', 'chunk', 'open_day', 'progress', 'dropped', ...replayed])
   db.exec('PRAGMA user_version = 1; PRAGMA journal_mode = DELETE; VACUUM')
   db.close()
+  siteToFormat2(folder)
 }
+const older = [
+  ['1', toFormat1],
+  ['2', toFormat2],
+] as const
 
 const packedAgain = async (unpacked: string, target: string): Promise<void> => {
   const manifest = JSON.parse(readFileSync(join(unpacked, 'manifest.json'), 'utf8'))
@@ -153,32 +180,35 @@ const packedAgain = async (unpacked: string, target: string): Promise<void> => {
   await pipeline(packTar(unpacked), createWriteStream(target))
 }
 
-test('a backup of an older format is put into a running server, which goes on with its numbers', async () => {
-  const { folder, env, command, file } = await home()
-  const server = await startServer(env)
-  await command('site', 'add', 'a.example')
-  await hit(server, 'one')
-  await hit(server, 'two')
-  expect(await pageviews(command)).toBe(2)
-  await command('backup', file)
-  const [unpacked, old] = [join(folder, 'unpacked'), join(folder, 'old.tar')]
-  await pipeline(createReadStream(file), unpackTar(unpacked))
-  toFormat1(join(unpacked, 'state.db'))
-  await packedAgain(unpacked, old)
-  expect(await command('restore', '--yes', old)).toMatchObject({ code: 0 })
-  expect(await pageviews(command)).toBe(2)
-  await hit(server, 'three')
-  expect(await pageviews(command)).toBe(3)
-})
+test.each(older)(
+  'a backup of an older format (%s) is put into a running server, which goes on with its numbers',
+  async (_format, toOlder) => {
+    const { folder, env, command, file } = await home()
+    const server = await startServer(env)
+    await command('site', 'add', 'a.example')
+    await hit(server, 'one')
+    await hit(server, 'two')
+    expect(await pageviews(command)).toBe(2)
+    await command('backup', file)
+    const [unpacked, old] = [join(folder, 'unpacked'), join(folder, 'old.tar')]
+    await pipeline(createReadStream(file), unpackTar(unpacked))
+    toOlder(unpacked)
+    await packedAgain(unpacked, old)
+    expect(await command('restore', '--yes', old)).toMatchObject({ code: 0 })
+    expect(await pageviews(command)).toBe(2)
+    await hit(server, 'three')
+    expect(await pageviews(command)).toBe(3)
+  },
+)
 
-test('a folder of an older format is opened with its numbers', async () => {
+test.each(older)('a folder of an older format (%s) is opened with its numbers', async (_format, toOlder) => {
   const { env, command } = await home()
   await command('site', 'add', 'a.example')
   const opened = await openFunctions(readConfig(env), systemClock)
   await hit(opened, 'one')
   await opened.close()
   expect(await pageviews(command)).toBe(1)
-  toFormat1(join(env.FOOTFALL_DATA, 'state.db'))
+  toOlder(env.FOOTFALL_DATA)
   expect(await pageviews(command)).toBe(1)
 })
 

@@ -58,7 +58,8 @@ describe('the tracker in a page', () => {
     const began = performance.now()
     for (const piece of ['<!--', '<script ', '<script src=', '<script>', '<script src="footfall.js" '])
       scriptTags(piece.repeat(200_000), page)
-    expect(performance.now() - began).toBeLessThan(2_000)
+    // In linear time a fraction of a second, in quadratic time hours: whatever else the machine does, this tells them apart.
+    expect(performance.now() - began).toBeLessThan(20_000)
   })
 })
 

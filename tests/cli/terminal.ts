@@ -74,6 +74,8 @@ export const type = async (argv: readonly string[], { env = {}, input = '', worl
       inputBytes: () => Readable.from([Buffer.from(input)]),
       openFunctions: () => Promise.reject(new Error('the folder was not to be opened')),
       checkFolder: async () => undefined,
+      migrate: () => Promise.reject(new Error('no tables were to be made')),
+      openTopics: () => Promise.reject(new Error('no topics were to be made')),
       ...world,
     },
     '1.2.3',

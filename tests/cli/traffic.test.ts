@@ -104,7 +104,7 @@ describe('a run', () => {
     const { code, out, err } = await run('--site a.example --rate 200 --seconds 1 --seed 7')
     expect([code, err]).toEqual([0, ''])
     expect(out).toMatch(
-      /^sent {6}200 hits in 1\.\d s, \d+ a second\nok {8}200\nrefused {3}0\nunknown {3}0\nlatency {3}p50 [\d.]+ ms, p99 [\d.]+ ms/,
+      /^sent {6}200 hits in 1\.\d s, \d+ a second\nok {8}200\nrefused {3}0\nunknown {3}0\nlatency {3}p50 [\d.,]+ ms, p99 [\d.,]+ ms/,
     )
     expect(taken).toHaveLength(200)
     expect(lines()).toHaveLength(200)

@@ -1,3 +1,5 @@
+import { systemClock } from '#shared/clock.ts'
+import { newKey } from '#shared/site/access.ts'
 import { withClient } from '../client.ts'
 import { type Command, textOf } from '../command.ts'
 import { safeJson, table } from '../print.ts'
@@ -30,6 +32,18 @@ const add: Command = {
       world.out(made.key)
       return 0
     }),
+}
+
+const fresh: Command = {
+  name: 'key new',
+  summary: 'prints an installation key for the distributed mode, to be kept in the file that FOOTFALL_KEY_FILE names',
+  takes: [],
+  options: {},
+  more: ['manage-sites makes the key of that file an owner of all sites when it starts. It is stored nowhere by this command.'],
+  run: async (_args, world) => {
+    world.out(newKey('own', systemClock))
+    return 0
+  },
 }
 
 const list: Command = {
@@ -65,4 +79,4 @@ const revoke: Command = {
     }),
 }
 
-export const commands: readonly Command[] = [add, list, revoke]
+export const commands: readonly Command[] = [add, fresh, list, revoke]
