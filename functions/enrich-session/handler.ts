@@ -7,7 +7,15 @@ import type { LogReader, LogRecord, LogWriter } from '#shared/ports/log.ts'
 import type { EnrichFence, HitId, ImportSource, SessionKey, Sessions } from '#shared/ports/sessions.ts'
 import type { Sites } from '#shared/ports/sites.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
-import { createKnownGenerations, type GenerationList, generationOf, isGone, isOwn, writerStaleMs } from '#shared/site/generations.ts'
+import {
+  createKnownGenerations,
+  type GenerationList,
+  generationOf,
+  isGone,
+  isOwn,
+  madeAnew,
+  writerStaleMs,
+} from '#shared/site/generations.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { type EventRecord, eventText } from '#shared/visit/event.ts'
@@ -42,9 +50,6 @@ export const limits = {
   /** A generation that has ended keeps its ids for the next one, which may be so far behind: no log holds hits for longer. */
   behindMs: 72 * 3_600_000,
 } as const
-
-const madeAnew = (topic: string): FootfallError =>
-  new FootfallError('partition-stopped', { detail: `The ${topic} topic was made anew.`, hint: 'Run `footfall migrate --new-topics`.' })
 
 /** What one record of the batch is, once it is read and its configuration is known. */
 type Item = { record: LogRecord; read: ReturnType<typeof readRecord>; config?: SiteConfig; flags?: Flags }

@@ -10,7 +10,7 @@ import { feedLimit, feedOf } from '#shared/rollup/feed.ts'
 import { foldUsable, liveMs } from '#shared/rollup/fold.ts'
 import type { LifeLimits } from '#shared/rollup/life.ts'
 import { reachOf } from '#shared/segment/chain.ts'
-import { createKnownGenerations, type GenerationList, isGone, isOwn, writerStaleMs } from '#shared/site/generations.ts'
+import { createKnownGenerations, type GenerationList, isGone, isOwn, madeAnew, writerStaleMs } from '#shared/site/generations.ts'
 import { type Batch, type BatchAnswer, decodeBatch } from '#shared/trigger/envelope.ts'
 import { acceptEvents } from '#shared/visit/accept.ts'
 import type { EventRecord } from '#shared/visit/event.ts'
@@ -25,9 +25,6 @@ import { createLife, type LifePorts } from './life.ts'
  * (life.ts). It never reads a hit and never changes what enrich has said.
  */
 export type Ports = LifePorts & { bus: Bus; generations: GenerationList; clock: Clock }
-
-const madeAnew = (): FootfallError =>
-  new FootfallError('partition-stopped', { detail: 'The events topic was made anew.', hint: 'Run `footfall migrate --new-topics`.' })
 
 /** `onError` is told what could not be moved on in the life of a day. */
 export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, onError: OnError = () => undefined): Handler => {
@@ -67,7 +64,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
   const checkLog = async (partition: number, fence: RollupFence): Promise<RollupFence> => {
     const { topic, next } = fence
     const { id, earliest, end } = await log.ends('events', partition)
-    if (id !== topic) throw madeAnew()
+    if (id !== topic) throw madeAnew('events')
     if (next > end) throw new FootfallError('partition-stopped', { detail: `The state is at ${next}, the events log ends at ${end}.` })
     if (next >= earliest) return fence
     const mark = await progress.get(stage, partition)
@@ -167,7 +164,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     const batch = decodeBatch(request)
     const list = await generations.list()
     if (isGone(list, 'events', batch.partition)) return json(200, await restIn(batch))
-    if (!isOwn(list, 'events', batch.partition, batch.logId)) throw madeAnew()
+    if (!isOwn(list, 'events', batch.partition, batch.logId)) throw madeAnew('events')
     const answer = batch.records.length === 0 ? await tick(batch) : await takeBatch(batch)
     return json('next' in answer ? 200 : 409, answer)
   }

@@ -5,15 +5,18 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { FootfallError } from '../errors.ts'
 import type { Handler } from '../handler.ts'
+import { createKnownGenerations, openIn, partOf, writerStaleMs } from '../site/generations.ts'
 import { createKnownSites } from '../site/known-sites.ts'
 import type { EngineName, Ports } from '../wire.ts'
+import { createHealth } from './public.ts'
 import type { FunctionName } from './routes.ts'
 
 /**
  * Makes a function's handler from the ports of its thread. The only place that imports from functions/, by name.
- * `end` does what the function must still do before its ports are closed.
+ * `reach` answers 200 while what the function cannot do without is there; `end` does what the function must still do before its ports are
+ * closed.
  */
-export type OpenFunction = { handle: Handler; end(): Promise<void> }
+export type OpenFunction = { handle: Handler; reach?: Handler; end(): Promise<void> }
 
 const nothing = async () => undefined
 
@@ -77,7 +80,8 @@ export const openFunction = async (
     case 'collect-hit': {
       const { createHandler } = await import('#functions/collect-hit/handler.ts')
       const { handle, flush } = createHandler({ ...stores, clock, ...(await openKnowledge(config)) }, { rate: config.rate, onError })
-      return { handle, end: flush }
+      const generations = createKnownGenerations(stores.generations, clock, writerStaleMs)
+      return { handle, reach: createHealth(stores.log, async () => partOf(openIn(await generations.list()), 0)), end: flush }
     }
     case 'enrich-session': {
       const { createHandler } = await import('#functions/enrich-session/handler.ts')

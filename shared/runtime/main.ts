@@ -7,7 +7,6 @@ import { ensureKey } from './admin-key.ts'
 import { needsOf, openFunction } from './functions.ts'
 import { createLogger, sparing } from './log.ts'
 import { endOnSignals, endUnstarted } from './process.ts'
-import { createHealth } from './public.ts'
 import { type FunctionName, maxBodyBytes } from './routes.ts'
 import { type Served, serve } from './server.ts'
 
@@ -63,12 +62,12 @@ const start = async (name: FunctionName, env: Environment): Promise<void> => {
   const logger = createLogger(config.log, name)
   const tell = (what: string) => sparing(systemClock, 1_000, (error: unknown) => logger.error({ err: error }, what))
   const stores = await wireServices(config, needsOf[name], systemClock, tell('the live feed is out of reach; numbers are not touched'))
-  const { handle, end } = await openFunction(name, stores, config, systemClock, {
+  const { handle, reach, end } = await openFunction(name, stores, config, systemClock, {
     onError: tell('something could not be done and is tried again'),
   })
   let isEnding = false
   const served: Served = await serve({
-    handler: withHealth(handle, () => isEnding, name === 'collect-hit' ? createHealth(stores.log) : undefined),
+    handler: withHealth(handle, () => isEnding, reach),
     host: config.host,
     port: config.port,
     maxBodyBytes: bodyLimitOf(name),

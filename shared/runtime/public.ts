@@ -16,10 +16,13 @@ export const createPublicHandler = (
   }
 }
 
-/** 200 when hits can be made durable: an append of nothing goes the whole way of a commit, writes to the disk included. */
+/**
+ * 200 when hits can be made durable: an append of nothing goes the whole way of a commit, writes to the disk included. `partition`: one
+ * that takes hits now.
+ */
 export const createHealth =
-  (log: LogWriter): Handler =>
+  (log: LogWriter, partition: () => number | Promise<number> = () => 0): Handler =>
   async () => {
-    await log.append('hits', 0, [])
+    await log.append('hits', await partition(), [])
     return json(200, { status: 'ok' }, { 'cache-control': 'no-store' })
   }

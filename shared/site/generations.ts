@@ -44,6 +44,10 @@ export const isGone = (list: readonly Generation[], topic: Topic, part: number):
   return state === 'gone' || (state === 'cut' && topic === 'hits')
 }
 
+/** Of a topic of which `isOwn` is not true. */
+export const madeAnew = (topic: Topic): FootfallError =>
+  new FootfallError('partition-stopped', { detail: `The ${topic} topic was made anew.`, hint: 'Run `footfall migrate --new-topics`.' })
+
 /** Whether a topic of this identity is that of a partition; another one was made anew, and its offsets mean nothing. */
 export const isOwn = (list: readonly Generation[], topic: 'hits' | 'events', part: number, id: string): boolean => {
   const own = byNumber(list, generationOf(part)).ids[topic]

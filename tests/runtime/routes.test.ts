@@ -120,6 +120,8 @@ describe('the public face', () => {
     }
     expect(await createHealth(log)(at('/health'))).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } })
     expect(appended).toEqual([['hits', 0, []]])
+    await createHealth(log, async () => 4096)(at('/health'))
+    expect(appended[1]).toEqual(['hits', 4096, []])
     const down = { append: () => Promise.reject(new FootfallError('disk-full')) }
     await expect(createHealth(down)(at('/health'))).rejects.toMatchObject({ status: 503, code: 'disk-full' })
   })
