@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 
@@ -128,6 +128,16 @@ export const writeIdentity = (path: string, identity: Identity): Promise<void> =
 export const readIdentity = (path: string): Identity | undefined => {
   const text = read(path)
   return text === undefined ? undefined : (JSON.parse(text) as Identity)
+}
+
+/** What is in a folder, or anywhere below it; nothing where there is no folder. */
+export const namesIn = async (folder: string, { recursive = false } = {}): Promise<string[]> => {
+  try {
+    return await readdir(folder, { recursive })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** Writes a file so that a reader finds the old one or the new one, never half of it. */

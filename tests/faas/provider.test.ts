@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isRunning, readIdentity, signal } from '../../scripts/services/processes.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
 import { until } from '../process/server.ts'
 import { anOpenFaas, type OpenFaas, reasonAgainstOpenFaas } from './open-faas.ts'
@@ -216,6 +217,18 @@ describe.skipIf(reason !== undefined)(`a provider${reason === undefined ? '' : `
       })
       return status === 200 && replica !== pid ? true : undefined
     })
+  }, 90_000)
+
+  it('ends a replica that stands still, once it finds it', async () => {
+    await deploy('still')
+    await faas.ready()
+    const first = readIdentity(join(faas.replicasFolder, 'still/0/pid'))!
+    signal(first, 'SIGSTOP')
+    await faas.find('provider')!.kill()
+    await faas.startAgain('provider')
+    await faas.ready()
+    expect(await (await invoke('still', { method: 'POST', body: 'by another' })).text()).toBe('by another')
+    await until('the first to be gone', async () => !isRunning(first) || undefined)
   }, 90_000)
 
   it('tells what functions have written, also while they write', async () => {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { askHttp } from '../../services/ask.ts'
 import { choosePorts, type Ports } from '../../services/ports.ts'
-import { readIdentity, stop } from '../../services/processes.ts'
+import { namesIn, readIdentity, stop } from '../../services/processes.ts'
 import { type Server, serviceOf } from '../../services/service.ts'
 import { type DataPath, type Slot, slots } from './data-path.ts'
 import type { Deployment } from './deployment.ts'
@@ -125,7 +125,8 @@ export const createFleet = (name: string, index: number, { folder, secrets, imag
           continue
         }
         const surplus = current.slice(0, Math.max(0, -missing))
-        const old = replicas.filter(({ isReady, revision }) => isReady && revision !== wished?.revision)
+        // One that was found and does not serve may stand still for ever; or it was about to end, and what runs there may do so.
+        const old = replicas.filter(({ isReady, revision }) => !isReady || revision !== wished?.revision)
         const [next] = [...old, ...surplus]
         if (!next) return
         await endOne(next)
@@ -134,14 +135,9 @@ export const createFleet = (name: string, index: number, { folder, secrets, imag
   }
 }
 
-const ignoreMissing = (error: unknown): string[] => {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-  throw error
-}
-
 /** Ends all replicas that a provider has left in its folder, where there is no provider any more. */
 export const endReplicas = async (folder: string): Promise<void> => {
-  const paths = await readdir(folder, { recursive: true }).catch(ignoreMissing)
+  const paths = await namesIn(folder, { recursive: true })
   const identities = paths.filter((path) => basename(path) === 'pid').map((path) => readIdentity(join(folder, path)))
   await Promise.all(identities.map((identity) => identity && stop(identity, stopMs)))
 }

@@ -1,6 +1,7 @@
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { namesIn } from '../../services/processes.ts'
 
 /** Secrets: files of a folder that functions read. What is in them is never told. */
 
@@ -17,7 +18,7 @@ export type Secret = z.output<typeof secretSchema>
 
 export const createSecrets = (folder: string) => {
   const pathOf = (name: string) => join(folder, name)
-  const names = async (): Promise<string[]> => (await readdir(folder).catch(() => [])).sort()
+  const names = async (): Promise<string[]> => (await namesIn(folder)).sort()
   return {
     names,
     has: async (name: string): Promise<boolean> => (await names()).includes(name),
