@@ -5,7 +5,7 @@ import { dueAfter } from './stack.ts'
 
 /**
  * Calls functions when they are due (cron-connector's request: POST, no body). Of several triggers the one that takes the lease of a due
- * time calls; nobody else does, so one that dies then leaves that time out. A scheduled function derives its work from what is
+ * time calls; nobody else does, so one that dies then leaves that time out. Leases that cannot be reached are asked again. A scheduled function derives its work from what is
  * stored, so a time more or less does no harm.
  */
 export type Scheduled = { name: string; schedule: string }
@@ -40,25 +40,17 @@ export const createSchedule = ({ name, schedule }: Scheduled, { leases, clock, c
     if (status >= 300) throw new Error(`${name} answered ${status}: ${String(body)}`)
   }
 
-  /** Calls until an answer is good, or the time after it has come. */
-  const callUntil = async (next: number, signal: AbortSignal): Promise<void> => {
+  /** Asks for the lease and calls until the answer is good or another has the lease, or until the time after it has come. */
+  const run = async (due: number, next: number, signal: AbortSignal): Promise<void> => {
     for (let pause: number = pauseMs.first; !signal.aborted; pause = Math.min(2 * pause, pauseMs.most))
       try {
-        return await callOnce()
+        if (await leases.hold(`schedule.${name}.${due}`, holder, rememberMs)) await callOnce()
+        return
       } catch (error) {
         onFailure(name, error)
         if (clock.now() + pause >= next) return
         await sleep(clock, pause, signal)
       }
-  }
-
-  const run = async (due: number, next: number, signal: AbortSignal): Promise<void> => {
-    try {
-      if (!(await leases.hold(`schedule.${name}.${due}`, holder, rememberMs))) return
-    } catch (error) {
-      return onFailure(name, error)
-    }
-    await callUntil(next, signal)
   }
 
   return {

@@ -102,6 +102,18 @@ describe('a schedule', () => {
     await one.end()
   })
 
+  test('is called when leases can be reached again before it is due next', async () => {
+    const hold = leases.hold
+    leases.hold = () => Promise.reject(new Error('out of reach'))
+    const one = aSchedule('@hourly')
+    await pass(0.5)
+    expect(one.calls).toHaveLength(0)
+    leases.hold = hold
+    await pass(1)
+    expect(one.calls).toHaveLength(1)
+    await one.end()
+  })
+
   test('is not called while leases cannot be reached, which is told', async () => {
     leases.hold = () => Promise.reject(new Error('out of reach'))
     const one = aSchedule('@every 1m')
