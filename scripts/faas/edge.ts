@@ -15,12 +15,14 @@ export type EdgeOptions = {
   direct?: string
   /** Requests in 10 s from one address. */
   rate?: number
+  /** Requests at a time behind the edge. */
+  connections?: number
   /** Another configuration than haproxy.cfg. */
   config?: string
 }
 
 /** HAProxy at the edge, by haproxy.cfg. The second port has statistics and metrics. */
-export const edgeService = ({ gateway, live, tls, direct, rate, config = join(root, 'haproxy.cfg') }: EdgeOptions): Service =>
+export const edgeService = ({ gateway, live, tls, direct, rate, connections, config = join(root, 'haproxy.cfg') }: EdgeOptions): Service =>
   serviceOf({
     name: 'edge',
     packages,
@@ -37,6 +39,7 @@ export const edgeService = ({ gateway, live, tls, direct, rate, config = join(ro
         FOOTFALL_EDGE_LIVE: live,
         ...(direct !== undefined && { FOOTFALL_EDGE_DIRECT: direct }),
         ...(rate !== undefined && { FOOTFALL_EDGE_RATE: String(rate) }),
+        ...(connections !== undefined && { FOOTFALL_EDGE_CONNECTIONS: String(connections) }),
         ...(tls && { FOOTFALL_EDGE_CERT: tls.cert, FOOTFALL_EDGE_TLS_BIND: `${host}:${tls.port}` }),
       },
     }),
