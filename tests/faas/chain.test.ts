@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { routeOf } from '#shared/runtime/routes.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
+import { browserMissing } from '../journey/browser.ts'
+import { journey } from '../journey/journey.ts'
 import { until } from '../process/server.ts'
 import { createAsking, startServers } from '../services/installation.ts'
 import { anOpenFaas, type OpenFaas, reasonAgainstOpenFaas } from './open-faas.ts'
@@ -112,6 +114,13 @@ describe.skipIf(reason !== undefined)(`the chain${reason === undefined ? '' : ` 
     await heard
     abort.abort()
     expect(said).toContain('event: hit')
+  })
+
+  describe.skipIf(browserMissing)(`in browsers${browserMissing ? `: ${browserMissing}` : ''}`, () => {
+    beforeAll(async () => {
+      await api.getSoon('POST', '/api/sites', { site: 'localhost' })
+    })
+    journey(() => ({ ...api, port: Number(new URL(faas.url).port) }))
   })
 
   it('loses no hit while a new version of every function is deployed', async () => {
