@@ -45,7 +45,11 @@ export const runStages = (
     onFailure(report, cause)
   }
   const loops: Loop[] = subscriptions.map((subscription) =>
-    createLoop(subscription, { log: stores.log, leases: stores.leases, clock, call }, { lingerMs: limits.lingerMs, onFailure: remember }),
+    createLoop(
+      subscription,
+      { log: stores.log, leases: stores.leases, clock, call },
+      { lingerMs: limits.lingerMs.inProcess, onFailure: remember },
+    ),
   )
   const running = Promise.all(loops.map((loop) => loop.run(abort.signal)))
 

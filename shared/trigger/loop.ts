@@ -37,8 +37,11 @@ export const limits = {
   lookMs: 1_000,
   /** A batch smaller than this is followed by a pause, so that under load batches are worth their commits. */
   fullBatch: 1_000,
-  /** That pause. Two stages linger one after the other: a click is in the numbers a twentieth of a second later at the most. */
-  lingerMs: 25,
+  /**
+   * That pause, ms. Two stages linger one after the other, so a click that follows another is in the numbers so much later twice at the most.
+   * `remote`: between processes a call has its price at the gateway, at the log and at Redis (docs/openfaas.md: what it costs).
+   */
+  lingerMs: { inProcess: 25, remote: 100 },
   firstBackOffMs: 50,
   backOffMs: 5_000,
 } as const

@@ -66,7 +66,7 @@ export const startTrigger = (wishes: readonly Wish[], ports: TriggerPorts, told:
       const common = { onFailure: told.onFailure, isOurs: () => share.has(partition) }
       const loop = retries
         ? createSingleLoop(subscription, ports, { ...common, retries, onSkipped: told.onSkipped })
-        : createLoop(subscription, ports, { ...common, lingerMs: limits.lingerMs })
+        : createLoop(subscription, ports, { ...common, lingerMs: limits.lingerMs.remote })
       loops.push(loop)
       looping.push(loop.run(abort.signal))
     }

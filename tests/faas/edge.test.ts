@@ -156,7 +156,8 @@ describe.skipIf(absent.length > 0)(`the edge${absent.length === 0 ? '' : ` (${ab
       return text(socket)
     }
     const head = 'POST /api/hit HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n'
-    const [slowHead, slowBody] = await Promise.all([answerTo(head), answerTo(`${head}\r\n{"site"`)])
+    const [silent, slowHead, slowBody] = await Promise.all([answerTo(''), answerTo(head), answerTo(`${head}\r\n{"site"`)])
+    expect(silent).toBe('')
     // To one who has not even said what he wants, HAProxy says it in its own words.
     for (const answer of [slowHead, slowBody]) expect(answer).toMatch(/^HTTP\/1\.1 408 /)
     expect(slowBody).toContain('"code":"slow-request"')
