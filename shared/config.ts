@@ -15,6 +15,8 @@ export type Config = Readonly<{
   mode: 'embedded' | 'distributed'
   /** Where the OpenFaaS gateway is, without a trailing slash. */
   gateway: string | undefined
+  /** How many others are asked to count a share of a large question. */
+  queryHelpers: number
   /** CIDRs of proxies whose X-Forwarded-For counts. */
   trustedProxies: readonly string[]
   /** Hits per second and visitor network; 0 = no limit. */
@@ -126,6 +128,7 @@ const settings = {
     schema: z.url({ protocol: /^http$/ }).optional(),
     cure: 'the address of the OpenFaaS gateway, such as http://127.0.0.1:8080',
   },
+  FOOTFALL_QUERY_HELPERS: { schema: number.pipe(z.number().int().max(15)).default(0), cure: 'a whole number from 0 to 15' },
   FOOTFALL_PARTITIONS: { schema: number.pipe(z.number().int().min(1).max(512)).default(16), cure: 'a whole number from 1 to 512' },
   FOOTFALL_TRUSTED_PROXIES: {
     schema: z.string().default('loopback').transform(cidrs),
@@ -270,6 +273,7 @@ export const readConfig = (env: Record<string, string | undefined>): Config => {
     data: resolve(s.FOOTFALL_DATA),
     mode: s.FOOTFALL_MODE,
     gateway: s.FOOTFALL_GATEWAY?.replace(/\/+$/, ''),
+    queryHelpers: s.FOOTFALL_QUERY_HELPERS,
     trustedProxies: Object.freeze(s.FOOTFALL_TRUSTED_PROXIES),
     rate: s.FOOTFALL_RATE,
     repeatHours: s.FOOTFALL_REPEAT_HOURS,
@@ -280,6 +284,8 @@ export const readConfig = (env: Record<string, string | undefined>): Config => {
     partitions: s.FOOTFALL_PARTITIONS,
   })
   if (config.mode === 'distributed') servicesOf(config)
+  if (config.queryHelpers > 0 && config.gateway === undefined)
+    throw badSetting('FOOTFALL_GATEWAY', 'FOOTFALL_QUERY_HELPERS is set, and FOOTFALL_GATEWAY is not.')
   return config
 }
 

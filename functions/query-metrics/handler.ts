@@ -83,12 +83,17 @@ export type Options = {
   /** Who counts a share of large questions (shares.ts), and what is large. */
   helpers?: readonly Handler[] | undefined
   sizes?: Sizes
+  /** Told of a helper that could not help. */
+  onError?: ((error: unknown) => void) | undefined
 }
 
 const noStore = { 'cache-control': 'no-store' }
 const livePath = '/api/live/'
 
-export const createHandler = (ports: Ports, { heapBytes = smallestHeap, helpers = [], sizes }: Options = {}): Handler => {
+export const createHandler = (
+  ports: Ports,
+  { heapBytes = smallestHeap, helpers = [], sizes, onError = () => undefined }: Options = {},
+): Handler => {
   const reached = createReached(ports)
   const known = { ...ports, reached, generations: createKnownGenerations(ports.generations, ports.clock, readerStaleMs) }
   const working = {
@@ -99,7 +104,7 @@ export const createHandler = (ports: Ports, { heapBytes = smallestHeap, helpers 
     tables: createTables(ports, Math.min(heapBytes / 4, mostCached / (helpers.length + 1))),
     results: createResults(heapBytes / 16),
     readings: createReadings<Standing>(),
-    sharing: createSharing(helpers, sizes),
+    sharing: createSharing(helpers, onError, sizes),
   }
   const shared: Shared = { ...working, exports: createExports(working, (site, calendar) => keptFrom(known, site, calendar)) }
   return async (request) => {

@@ -7,6 +7,7 @@ import { FootfallError } from '../errors.ts'
 import type { Handler } from '../handler.ts'
 import { createKnownGenerations, openIn, partOf, writerStaleMs } from '../site/generations.ts'
 import { createKnownSites } from '../site/known-sites.ts'
+import { createCaller } from '../trigger/call.ts'
 import type { EngineName, Ports } from '../wire.ts'
 import { createHealth } from './public.ts'
 import type { FunctionName } from './routes.ts'
@@ -65,7 +66,25 @@ export const needsOf: Readonly<Record<FunctionName, readonly EngineName[]>> = {
   'serve-dashboard': [],
 }
 
-/** `onError` is told of failures that a function gets over by itself. `helpers`: others that count a share of large questions. */
+/** A helper has longer than a question may take. */
+const helpMs = 30_000
+
+/** Other processes of query-metrics, as the gateway picks them; possibly this one too, which does no harm. */
+const openHelpers = async ({ queryHelpers, gateway }: Config, clock: Clock) => {
+  const { sharePath } = await import('#functions/query-metrics/shares.ts')
+  const { handle, close } = createCaller({
+    url: `${gateway}/function/query-metrics${sharePath}`,
+    timeoutMs: helpMs,
+    clock,
+    isGateway: true,
+  })
+  return { helpers: Array.from({ length: queryHelpers }, () => handle), close }
+}
+
+/**
+ * `onError` is told of failures that a function gets over by itself. `helpers`: others that count a share of large questions; without them,
+ * those that the settings name.
+ */
 export type FunctionOptions = { onError?: (error: unknown) => void; helpers?: readonly Handler[] }
 
 /** Opens one function over the ports of its thread. */
@@ -94,7 +113,9 @@ export const openFunction = async (
     case 'query-metrics': {
       const { createHandler } = await import('#functions/query-metrics/handler.ts')
       const ports = { ...stores, hits: stores.log, sites: createKnownSites(stores.sites, clock), clock }
-      return { handle: createHandler(ports, { heapBytes: getHeapStatistics().heap_size_limit, helpers }), end: nothing }
+      const remote = helpers === undefined && config.queryHelpers > 0 ? await openHelpers(config, clock) : undefined
+      const options = { heapBytes: getHeapStatistics().heap_size_limit, helpers: helpers ?? remote?.helpers, onError }
+      return { handle: createHandler(ports, options), end: async () => remote?.close() }
     }
     case 'manage-sites': {
       const { createHandler } = await import('#functions/manage-sites/handler.ts')

@@ -4,8 +4,8 @@ import type { Handler } from '../handler.ts'
 import { CallCut, CallLate } from './envelope.ts'
 
 /**
- * A function at an address, as a handler: what the trigger calls, whether a gateway or the function itself listens there. Only plain http:
- * between trigger and functions lies the operator's own network.
+ * A function at an address, as a handler: what the trigger calls, and what query-metrics asks to help it, whether a gateway or the function
+ * itself listens there. Only plain http: between them lies the operator's own network.
  */
 
 export type Caller = { handle: Handler; close(): void }
@@ -39,7 +39,7 @@ export const createCaller = ({ url, timeoutMs, clock, isGateway = false }: CallO
   const { hostname, port, pathname, search } = new URL(url)
   const target = { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port), path: `${pathname}${search}`, agent }
 
-  const handle: Handler = ({ method, headers, body }) =>
+  const handle: Handler = ({ method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
       const sent = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)) as Record<string, string>
       const call = httpRequest({ ...target, method, headers: { ...sent, 'content-length': String(body.length) } })
@@ -48,8 +48,15 @@ export const createCaller = ({ url, timeoutMs, clock, isGateway = false }: CallO
         const late = `${url} has not answered within ${timeoutMs / 1000} s`
         call.destroy(isSent ? new CallLate(late) : new Error(late))
       })
-      const fail = (cause: Error): void => {
+      const leave = (): void => void call.destroy(new Error(`nobody waits for the answer of ${url} any more`))
+      if (signal?.aborted) leave()
+      signal?.addEventListener('abort', leave)
+      const end = (): void => {
         cancel()
+        signal?.removeEventListener('abort', leave)
+      }
+      const fail = (cause: Error): void => {
+        end()
         const { code } = cause as NodeJS.ErrnoException
         // A kept connection that had ended before anything was written to it says nothing about the function: reused, it is no cut.
         const isCut = isSent && !call.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE')
@@ -61,7 +68,7 @@ export const createCaller = ({ url, timeoutMs, clock, isGateway = false }: CallO
       call.on('error', fail)
       call.on('response', (response) => {
         readBody(response).then((whole) => {
-          cancel()
+          end()
           if (isGateway && saysCut(response.statusCode!, response.headers)) {
             reject(new CallCut(`${url} answered ${response.statusCode}: the function cut the connection, or is out of reach`))
             return

@@ -97,6 +97,12 @@ describe.skipIf(reason !== undefined)(`the chain${reason === undefined ? '' : ` 
     expect((await fetch(`${faas.url}/api/sites/a%252fb`)).status).toBe(404)
   })
 
+  it('leads query-metrics to its like, which tells a share that it does not know from one that it counts', async () => {
+    const ask = (body: unknown) => fetch(`${faas.gateway}/function/query-metrics/share`, { method: 'POST', body: JSON.stringify(body) })
+    const unknown = await ask({ format: 'of another version' })
+    expect([unknown.status, await unknown.json()]).toEqual([501, { error: 'Shares have format 1 here.' }])
+  })
+
   it('streams what happens, past the gateway', async () => {
     const abort = new AbortController()
     const stream = await fetch(`${faas.url}/api/live/${site}`, {

@@ -23,7 +23,8 @@ const aSharedWorld = async (through: (helper: Handler, request: Request, n: numb
   const helper = createHandler(world.ports)
   const asked: Request[] = []
   const helpers = [1, 2].map((): Handler => (request) => through(helper, request, asked.push(request)))
-  const shared = createHandler(world.ports, { helpers, sizes })
+  const errors: unknown[] = []
+  const shared = createHandler(world.ports, { helpers, sizes, onError: (error) => errors.push(error) })
   const askShared = async (signal?: AbortSignal) => {
     const body = Buffer.from(JSON.stringify({ site_id: 'example.com', ...query }))
     const headers = { authorization: `Bearer ${world.read}` }
@@ -32,7 +33,7 @@ const aSharedWorld = async (through: (helper: Handler, request: Request, n: numb
     return { status: reply.status, ...parse(reply) }
   }
   const { headers: _headers, ...alone } = await world.ask(query)
-  return { ...world, asked, alone, askShared }
+  return { ...world, asked, errors, alone, askShared }
 }
 
 test('helpers count shares of a large question, and the answer is the same', async () => {
@@ -63,6 +64,24 @@ test('a state that is another one when a helper looks is such a move', async () 
   const { askShared, asked, alone } = await aSharedWorld((helper, request, n) => helper(n === 1 ? another(request) : request))
   expect(await askShared()).toEqual(alone)
   expect(asked.length).toBe(4)
+})
+
+const away: [string, () => Promise<Reply>][] = [
+  ['cannot be reached', () => Promise.reject(new Error('connect ECONNREFUSED'))],
+  ['is not known to the gateway', () => Promise.resolve({ status: 404, body: 'error finding function query-metrics' })],
+  ['is about to end', () => Promise.resolve(replyOf(new FootfallError('stopping')))],
+]
+test.each(away)('the share of a helper that %s is counted by who was asked, and it is told', async (_why, reply) => {
+  const { askShared, alone, errors } = await aSharedWorld((helper, request, n) => (n === 1 ? reply() : helper(request)))
+  expect(await askShared()).toEqual(alone)
+  expect(errors).toHaveLength(1)
+})
+
+test('a helper of another version does not guess', async () => {
+  const later = (request: Request): Request => ({ ...request, body: Buffer.from(String(request.body).replace('"format":1', '"format":2')) })
+  const { askShared, alone, errors } = await aSharedWorld((helper, request) => helper(later(request)))
+  expect(await askShared()).toEqual(alone)
+  expect(errors.map(String)).toEqual(Array(2).fill('Error: A helper answered 501: {"error":"Shares have format 1 here."}'))
 })
 
 test('what a helper refuses is refused with the same words, and the other helper is told to stop', async () => {

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { createHandler } from '#functions/query-metrics/handler.ts'
 import { systemClock } from '#shared/clock.ts'
 import { replyOf } from '#shared/errors.ts'
-import type { Reply } from '#shared/handler.ts'
+import type { Handler, Reply } from '#shared/handler.ts'
 import type { LogReader } from '#shared/ports/log.ts'
 import type { RollupFence } from '#shared/ports/memtables.ts'
 import type { SiteDay } from '#shared/ports/seals.ts'
@@ -53,8 +53,11 @@ const spread = (visits: readonly AVisit[], shards: number): AVisit[][] => {
 
 const key = newKey('read', systemClock)
 
+/** Who helps with each question, however small it is; `like` is a query-metrics over the same stores. */
+type HelpersOf = (like: Handler) => readonly Handler[]
+
 /** Sites in these stores, one after the other. Nothing else may write there. */
-export const openStored = async (stores: Stores) => {
+export const openStored = async (stores: Stores, helpersOf?: HelpersOf) => {
   const { memtables, seals, segments, generations } = stores
   await stores.secrets.put({ hash: hashOf(key), kind: 'key', role: 'read', site: '', label: '', created: 0, until: 0 })
   const fences = new Map<number, RollupFence>()
@@ -132,7 +135,12 @@ export const openStored = async (stores: Stores) => {
   const service = async (site: SiteConfig, now: number) => {
     await stores.sites.put(site)
     const clock = { ...systemClock, now: () => now }
-    const handle = createHandler({ ...stores, hits, sites: createKnownSites(stores.sites, clock), clock })
+    const ports = { ...stores, hits, sites: createKnownSites(stores.sites, clock), clock }
+    const like = createHandler(ports)
+    const onError = (error: unknown): void => {
+      throw error
+    }
+    const handle = helpersOf ? createHandler(ports, { helpers: helpersOf(like), sizes: { unit: 1, range: 1 }, onError }) : like
     return async (query: Asked) => {
       const body = Buffer.from(JSON.stringify({ site_id: site.site, date_range: 'all', ...query }))
       const headers = { authorization: `Bearer ${key}` }

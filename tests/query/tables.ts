@@ -108,5 +108,5 @@ export const countDays =
     const count = countCut(site, cut)
     const counted = await countCells(asked, plan, count)
     if (asked.some(({ cells }) => cells)) answeredFrom[counted ? 'cells' : 'rows']++
-    return counted ?? countedOf(await count(asked, plan))
+    return counted ?? countedOf(await count(asked, plan, []))
   }

@@ -57,6 +57,21 @@ describe('a function at an address', () => {
     expect(error).not.toBeInstanceOf(CallCut)
   })
 
+  test('is told when nobody waits for its answer any more', async () => {
+    let gone: () => void = () => undefined
+    const left = new Promise<void>((resolve) => {
+      gone = resolve
+    })
+    const abort = new AbortController()
+    const { handle } = await listen((message, response) => {
+      message.resume()
+      response.on('close', gone)
+      abort.abort()
+    })
+    await expect(handle({ ...request, signal: abort.signal })).rejects.toThrow('nobody waits')
+    await left
+  })
+
   test('behind a gateway has cut the connection where the gateway says so, and only there', async () => {
     const answers = [
       { status: 502, headers: {}, isCut: true },

@@ -24,36 +24,50 @@ import { isWhole, unitsFor } from './units.ts'
 type Closed = { table: Table; cells: TableCells; dimension: string; texts: readonly string[] }
 type Asked = { timeAt: number; valueAt: number; value: string | undefined; isByHour: boolean }
 
-/** How rows are counted: engine.ts, or with others (functions/query-metrics/shares.ts). */
-export type CountRows = (tables: readonly Table[], plan: CountPlan) => Promise<OfSample>
+/**
+ * How rows are counted: engine.ts, or with others (functions/query-metrics/shares.ts). `edgesOf` names the tables of the plan's range of which
+ * only the edge rows are among `tables`; all others are there as a whole.
+ */
+export type CountRows = (tables: readonly Table[], plan: CountPlan, edgesOf: readonly string[]) => Promise<OfSample>
+
+/** Of these tables the edge rows where `edgesOf` says so, and all of the others; `undefined` where a table that it names is not there. */
+export const besideCells = async (tables: readonly Table[], edgesOf: readonly string[]): Promise<Table[] | undefined> => {
+  const rows: Table[] = []
+  const found = new Set<string>()
+  for (const table of tables) {
+    const isEdge = edgesOf.includes(table.name)
+    if (isEdge) found.add(table.name)
+    const part = isEdge ? await table.cells?.edge() : table
+    if (part) rows.push(part)
+  }
+  return found.size === new Set(edgesOf).size ? rows : undefined
+}
 
 /** Counts what can be counted from cells, and what lies beside them by `count`; `undefined` where all must be counted from rows. */
-export const countCells = async (tables: readonly Table[], plan: CountPlan, count: CountRows = countRows): Promise<Counted | undefined> => {
+export const countCells = async (
+  tables: readonly Table[],
+  plan: CountPlan,
+  count: CountRows = (rows, asked) => countRows(rows, asked),
+): Promise<Counted | undefined> => {
   const asked = askedOf(plan)
   if (!asked) return undefined
   const closed: Closed[] = []
-  const others: Table[] = []
   for (const table of tables) {
     const found = await closedOf(table, asked, plan)
     if (found) closed.push(found)
-    else others.push(table)
   }
   if (closed.length === 0) return undefined
   const distinct = await distinctFrom(tables, asked, plan)
   if (distinct === undefined) return undefined
   const needs = distinct === 'rows' ? withoutDistinct(plan.needs) : plan.needs
-  const edges: Table[] = []
-  for (const { cells } of closed) {
-    const edge = await cells.edge()
-    if (edge) edges.push(edge)
-  }
-  const rows = [...others, ...edges]
+  const edgesOf = closed.map(({ table }) => table.name)
+  const rows = (await besideCells(tables, edgesOf))!
   const isSample = (list: readonly Table[]) => unitsFor(list, plan.mostVisits).sampled < 1
   if (isSample(rows) || (distinct === 'rows' && isSample(tables))) return undefined
-  const beside = rows.length > 0 ? await count(rows, { ...plan, needs }) : nothing
+  const beside = rows.length > 0 ? await count(rows, { ...plan, needs }, edgesOf) : nothing
   const whole = await addedUp(closed, beside, asked, { ...plan, needs })
   if (distinct === 'cells') return countedOf(whole)
-  return countedOf(withDistinct(whole, await count(tables, { ...plan, needs: onlyDistinct(plan.needs) })))
+  return countedOf(withDistinct(whole, await count(tables, { ...plan, needs: onlyDistinct(plan.needs) }, [])))
 }
 
 const nothing: OfSample = { groups: [], allVisitors: 0, sampled: 1 }

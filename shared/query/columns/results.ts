@@ -21,15 +21,15 @@ export const countOnce = async (
   tables: readonly Table[],
   plan: CountPlan,
   { counted: known, once }: Results,
-  count: CountRows = countRows,
+  count: CountRows = (rows, asked) => countRows(rows, asked),
 ): Promise<Counted> => {
   // What is counted a second time for a tail is as large as the sites that need it are rare.
-  if (plan.keep) return countedOf(await count(tables, plan))
+  if (plan.keep) return countedOf(await count(tables, plan, []))
   const key = keyOf(tables, plan)
   const found = known.get<Counted>(key)
   if (found) return found
   return await once(key, async () => {
-    const counted = (await countCells(tables, plan, count)) ?? countedOf(await count(tables, plan))
+    const counted = (await countCells(tables, plan, count)) ?? countedOf(await count(tables, plan, []))
     return known.put(key, counted, bytesOf(counted) + 2 * key.length)
   })
 }
