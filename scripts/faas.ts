@@ -12,6 +12,7 @@ import { endReplicas } from './faas/provider/replicas.ts'
 import { deployedWhen, packages } from './faas/ready.ts'
 import { createSystem, planSystem, readSystem, type System } from './faas/system.ts'
 import { ensureTools } from './faas/tools.ts'
+import { errorText, out, runCommand, UsageError } from './ops/command.ts'
 import { installPackages } from './ops/packages.ts'
 import { root } from './run.ts'
 import { servicesFolder } from './services/downloads.ts'
@@ -34,13 +35,9 @@ Usage: npm run faas -- up|deploy|status|down
 
 docs/openfaas.md says more.`
 
-class UsageError extends Error {}
-
 const folder = join(servicesFolder, 'faas')
 const keyFile = join(folder, 'footfall-key')
-const out = (text: string): void => void process.stdout.write(`${text}\n`)
 const progress = progressTo(process.stderr)
-const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Runs one of our own scripts; rejects when it fails. */
 const runScript = (script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> =>
@@ -180,10 +177,4 @@ const run = async (): Promise<boolean> => {
   return alone(join(servicesFolder, 'faas-lock.db'), act)
 }
 
-try {
-  process.exitCode = (await run()) ? 0 : 1
-} catch (error) {
-  process.stderr.write(`${errorText(error)}\n`)
-  if (error instanceof UsageError) process.stderr.write('`npm run faas -- --help` says more.\n')
-  process.exitCode = error instanceof UsageError ? 2 : 1
-}
+await runCommand('faas', run)

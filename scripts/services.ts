@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { table } from './cli/print.ts'
+import { errorText, out, runCommand, UsageError } from './ops/command.ts'
 import { alertmanager } from './services/alertmanager.ts'
 import { services } from './services/all.ts'
 import { servicesFolder } from './services/downloads.ts'
@@ -33,12 +34,8 @@ Usage: npm run services -- install|up|down|status [options]
 A second \`up\` starts only what does not run. The settings are in .services/env too: \`node --env-file=.services/env …\`.
 docs/services.md says more.`
 
-class UsageError extends Error {}
-
-const out = (text: string): void => void process.stdout.write(`${text}\n`)
 const progress = progressTo(process.stderr)
 
-const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`
 
 /** Settings of Footfall for what should run, and where the rest is; written to .services/env. */
@@ -169,10 +166,4 @@ const run = async (): Promise<boolean> => {
   return alone(join(servicesFolder, 'lock.db'), act)
 }
 
-try {
-  process.exitCode = (await run()) ? 0 : 1
-} catch (error) {
-  process.stderr.write(`${errorText(error)}\n`)
-  if (error instanceof UsageError) process.stderr.write('`npm run services -- --help` says more.\n')
-  process.exitCode = error instanceof UsageError ? 2 : 1
-}
+await runCommand('services', run)
