@@ -158,9 +158,16 @@ export const createLoop = (
     const records = due || position === undefined ? [] : await read(topic, position, bisection.most(), Math.min(waitMs, tickMs), signal)
     if (records.length === 0 && !due && position !== undefined) return
     const isParked = records.length > 0 && bisection.isParked(records[0]!.offset)
-    follow(await deliver(await batchOf(isParked ? records.slice(0, 1) : records, topic, isParked ? 'park' : '')))
+    const batch = await batchOf(isParked ? records.slice(0, 1) : records, topic, isParked ? 'park' : '')
+    follow(await deliver(batch))
     if (position !== undefined) bisection.passed(position)
-    if (lingerMs > 0 && records.length > 0 && records.length < limits.fullBatch) await sleep(clock, lingerMs, signal)
+    if (lingerMs > 0 && isSmall(batch)) await sleep(clock, lingerMs, signal)
+  }
+
+  /** Whether a batch was small because there was no more: not where as much waits already, as while it is caught up. */
+  const isSmall = ({ records, logEnd }: Batch): boolean => {
+    const last = records.at(-1)
+    return last !== undefined && records.length < limits.fullBatch && logEnd - 1 - last.offset < records.length
   }
 
   /** Takes the partition, or leaves it to whose it is; where it stands is asked anew then. */

@@ -347,6 +347,22 @@ describe('linger', () => {
   })
 })
 
+describe('catching up', () => {
+  test('there is no pause between batches that are small because records are large, until the last', async () => {
+    const fn = aFunction()
+    const loop = aLoop(fn, { lingerMs: 25 })
+    await loop.step() // the tick
+    await put(...Array(3).fill('x'.repeat(0.6 * limits.bytes)))
+    await loop.step()
+    await loop.step()
+    const last = loop.step()
+    await settle()
+    expect([fn.offsets(), clock.untilNext()]).toEqual([[[], [0], [1], [2]], 25])
+    clock.advance(25)
+    await last
+  })
+})
+
 describe('leases', () => {
   test('who has none waits and calls nobody', async () => {
     await stores.leases.hold('enrich-session.0', 'somebody', 60_000)
