@@ -143,7 +143,8 @@ const run = async (task: Task): Promise<Result> => {
         const now = performance.now()
         for (; begin + (planned * 1000) / task.rate <= now && !isOver(); planned++) {
           const intended = begin + (planned * 1000) / task.rate
-          const free = idle.pop()
+          // In turn: a connection that says nothing for 10 s is closed by whoever listens.
+          const free = idle.shift()
           if (free) free.send(intended)
           else due.push(intended)
         }
