@@ -19,7 +19,7 @@ RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund -
 
 FROM ${NODE_IMAGE}
 WORKDIR /app
-COPY package.json LICENSE ./
+COPY package.json LICENSE stack.yml ./
 COPY shared ./shared
 COPY scripts ./scripts
 COPY functions ./functions

@@ -8,15 +8,17 @@ import { type Progress, servicesFolder } from '../services/downloads.ts'
 
 /**
  * The real gateway and the real faas-cli of OpenFaaS, built from the committed Go modules under tools/ (the last versions under the MIT
- * licence): `go install` takes no version of them from the module proxy, a module that requires them does. Built once; they lie under
- * .services/cache, in a folder named after what the module says.
+ * licence): `go install` takes no version of them from the module proxy, a module that requires them does. `compose` is what Docker
+ * Compose reads its files with, for the tests of deploy/. Built once; they lie under .services/cache, in a folder named after what the
+ * module says.
  */
 
-export type ToolName = 'gateway' | 'faas-cli'
+export type ToolName = 'gateway' | 'faas-cli' | 'compose'
 
 type Tool = { package: string; variables: Readonly<Record<string, string>> }
 
-const tools: Readonly<Record<ToolName, Tool>> = {
+/** What is built, and what each binary is told of itself. */
+export const tools: Readonly<Record<ToolName, Tool>> = {
   gateway: {
     package: 'github.com/openfaas/faas/gateway',
     variables: {
@@ -31,6 +33,7 @@ const tools: Readonly<Record<ToolName, Tool>> = {
       'github.com/openfaas/faas-cli/version.GitCommit': '08e3e965c831',
     },
   },
+  compose: { package: 'github.com/compose-spec/compose-go/v2/cmd', variables: {} },
 }
 
 const moduleOf = (name: ToolName): string => join(root, 'tools', name)
@@ -51,15 +54,18 @@ const build = (name: ToolName, folder: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const { package: path, variables } = tools[name]
     const flags = ['-s', '-w', ...Object.entries(variables).map(([variable, value]) => `-X ${variable}=${value}`)].join(' ')
-    const env = { ...process.env, CGO_ENABLED: '0', GOBIN: folder, GOFLAGS: '' }
-    const go = spawn('go', ['install', '-mod=readonly', '-trimpath', '-ldflags', flags, path], { cwd: moduleOf(name), env })
+    const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '' }
+    const go = spawn('go', ['build', '-mod=readonly', '-trimpath', '-ldflags', flags, '-o', join(folder, name), path], {
+      cwd: moduleOf(name),
+      env,
+    })
     const said: Buffer[] = []
     for (const output of [go.stdout, go.stderr]) output.on('data', (part: Buffer) => said.push(part))
     go.once('error', (error) =>
-      reject(isMissing(error) ? new Error('Go is missing, and gateway and faas-cli are built with it: install Go 1.24 or newer.') : error),
+      reject(isMissing(error) ? new Error(`Go is missing, and ${name} is built with it: install Go 1.24 or newer.`) : error),
     )
     go.once('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`go install of ${path} failed (${code}):\n${Buffer.concat(said).toString().trim()}`)),
+      code === 0 ? resolve() : reject(new Error(`go build of ${path} failed (${code}):\n${Buffer.concat(said).toString().trim()}`)),
     )
   })
 

@@ -26,7 +26,8 @@ export const dataCentre = 'datacenter1'
 const commitLog = (nodes: number): Record<string, unknown> =>
   nodes > 1 ? { commitlog_sync: 'periodic', commitlog_sync_period: '10000ms' } : { commitlog_sync: 'batch' }
 
-const settingsOf = ({ data, host, ports, options: { node = 1, nodes = 1 } }: Node): Record<string, unknown> => ({
+/** The settings of a node: cassandra.yaml. */
+export const settingsOf = ({ data, host, ports, options: { node = 1, nodes = 1 } }: Node): Record<string, unknown> => ({
   cluster_name: 'footfall',
   num_tokens: 1,
   initial_token: tokens[node - 1],

@@ -17,12 +17,13 @@ const set = 'kafka'
 const logging = `-Dlog4j2.configurationFile=${partOf(set, 'log4j2.properties')}`
 
 /** All nodes of all clusters: a cluster is told from another by its ports. */
-const clusterId = 'Rm9vdGZhbGwtc2VydmljZQ'
+export const clusterId = 'Rm9vdGZhbGwtc2VydmljZQ'
 
 const voters = (nodes: number, { peer }: Ports): string =>
   Array.from({ length: nodes }, (_, i) => `${i + 1}@${hostOf(i + 1)}:${peer}`).join(',')
 
-const settingsOf = ({ data, host, ports, options: { node = 1, nodes = 1 } }: Node): Record<string, unknown> => {
+/** The settings of a node: server.properties. */
+export const settingsOf = ({ data, host, ports, options: { node = 1, nodes = 1 } }: Node): Record<string, unknown> => {
   const copies = nodes >= 3 ? 3 : 1
   const needed = nodes >= 3 ? 2 : 1
   return {

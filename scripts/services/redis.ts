@@ -9,7 +9,8 @@ import { serviceOf } from './service.ts'
  * last second at a power cut. A test that needs every answer kept sets `appendfsync always`.
  */
 
-const settings = {
+/** Its settings, but for address and folder. */
+export const settings = {
   appendonly: 'yes',
   appendfsync: 'everysec',
   save: '""',
