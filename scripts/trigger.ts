@@ -119,7 +119,7 @@ const run = async (): Promise<void> => {
   const served = await serve({
     handler: async ({ path: asked }) => {
       if (asked === '/metrics')
-        return { status: 200, headers: text, body: metricsText(trigger.reports(), trigger.watched(), systemClock.now()) }
+        return { status: 200, headers: text, body: await metricsText(trigger.reports(), trigger.watched(), systemClock.now()) }
       if (asked === '/health') return { status: 200, headers: text, body: 'ok\n' }
       throw new FootfallError('not-found')
     },

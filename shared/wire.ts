@@ -4,10 +4,12 @@ import type { Migrate, Migrated } from './engines/cassandra/migrate.ts'
 import type { OpenFolder } from './engines/sqlite/folder.ts'
 import type { FileName } from './engines/sqlite/formats.ts'
 import type { LogPort } from './engines/sqlite/log-thread.ts'
+import { type ErrorCode, FootfallError } from './errors.ts'
 import type { GenerationChanges } from './ports/generations.ts'
 import type { LogKeeper, LogTopics } from './ports/log.ts'
 import type { Positions } from './ports/positions.ts'
 import type { Sessions } from './ports/sessions.ts'
+import type { Usage } from './ports/usage.ts'
 import { createKnownGenerations, createPlaceOf, type GenerationList, writerStaleMs } from './site/generations.ts'
 
 /**
@@ -15,15 +17,15 @@ import { createKnownGenerations, createPlaceOf, type GenerationList, writerStale
  * Embedded mode: one data folder, SQLite. Distributed: Kafka, Redis, Cassandra and NATS.
  */
 export type Ports = Omit<OpenFolder, 'settleState' | 'files' | 'close' | 'sessions'> & { sessions: Sessions }
-/** The ports over servers; `keeper` is of the log. */
-type ServicePorts = Ports & { keeper: LogKeeper; positions: Positions }
+/** The ports over servers; `keeper` is of the log, `usage` of the hot state. */
+export type ServicePorts = Ports & { keeper: LogKeeper; positions: Positions; usage: Usage }
 /** The ports over a data folder. */
 export type Stores = OpenFolder
 
 /** The servers of the distributed mode, and the ports over each. */
 const portsOver = {
   kafka: ['log', 'keeper', 'positions'],
-  redis: ['sessions', 'memtables', 'seals', 'leases'],
+  redis: ['sessions', 'memtables', 'seals', 'leases', 'usage'],
   cassandra: [
     'segments',
     'progress',
@@ -79,6 +81,32 @@ const absent = (engine: EngineName): object =>
     },
   )
 
+/** By what an engine says that its server cannot be reached, or cannot do it now. */
+const outages: Partial<Record<EngineName, readonly ErrorCode[]>> = {
+  kafka: ['log-unavailable', 'disk-full'],
+  redis: ['store-unavailable'],
+  cassandra: ['store-unavailable'],
+}
+
+/** A port whose failures that come of its server are told besides. */
+const watched = <Port extends object>(port: Port, engine: EngineName, onOutage: (engine: EngineName) => void): Port => {
+  const tell = (error: unknown): never => {
+    if (error instanceof FootfallError && outages[engine]?.includes(error.code)) onOutage(engine)
+    throw error
+  }
+  const watch = (method: unknown) =>
+    typeof method !== 'function'
+      ? method
+      : (...args: unknown[]) => {
+          const answer: unknown = method.apply(port, args)
+          return answer instanceof Promise ? answer.catch(tell) : answer
+        }
+  return Object.fromEntries(Object.entries(port).map(([name, method]) => [name, watch(method)])) as Port
+}
+
+/** `onBus` is told of trouble of the live feed, `onOutage` of each call that a server could not be reached for. */
+export type ServicesTold = { onBus?: (error: unknown) => void; onOutage?: (engine: EngineName) => void }
+
 /**
  * Opens the ports over the servers that a process needs; no connection is made before one is used. `close` ends all of them.
  * Throws `bad-setting` where the settings name no servers.
@@ -87,7 +115,7 @@ export const wireServices = async (
   config: Config,
   needs: readonly EngineName[],
   clock: Clock,
-  onBus: (error: unknown) => void = () => undefined,
+  { onBus = () => undefined, onOutage }: ServicesTold = {},
 ): Promise<ServicePorts & { close(): Promise<void> }> => {
   const services = servicesOf(config)
   const ports: Record<string, unknown> = {}
@@ -96,7 +124,10 @@ export const wireServices = async (
   const closers: (() => Promise<void>)[] = []
   for (const [engine, names] of Object.entries(portsOver) as [EngineName, readonly (keyof ServicePorts)[]][]) {
     const opened = needs.includes(engine) ? await openers[engine]({ services, clock, generations, onBus }) : undefined
-    for (const name of names) ports[name] = opened ? opened[name] : absent(engine)
+    for (const name of names) {
+      const port = opened?.[name as keyof typeof opened]
+      ports[name] = port === undefined ? absent(engine) : onOutage ? watched(port, engine, onOutage) : port
+    }
     if (opened) closers.push(() => opened.close())
   }
   const close = async () => {

@@ -6,14 +6,15 @@ import { createRateLimit } from '#shared/hit/rate.ts'
 import type { Generations } from '#shared/ports/generations.ts'
 import type { ImportKeys, Imports } from '#shared/ports/imports.ts'
 import type { LogWriter } from '#shared/ports/log.ts'
+import type { Meter } from '#shared/ports/meter.ts'
 import type { Salts, Secrets, Sites } from '#shared/ports/sites.ts'
 import { type Access, bearerOf, identify } from '#shared/site/access.ts'
 import { createKnownGenerations, writerStaleMs } from '#shared/site/generations.ts'
 import { createKnownSites } from '#shared/site/known-sites.ts'
 import { pixelHit, readHits, readText } from './body.ts'
 import { createImport } from './import/handler.ts'
-import { createIntake } from './intake.ts'
-import { createLedger } from './ledger.ts'
+import { type Context, createIntake, type Outcome } from './intake.ts'
+import { createLedger, type Ledger } from './ledger.ts'
 import { errorReply, outcomeReply, pixelErrorReply, pixelReply, preflight, reasonOf, wrongMethod } from './replies.ts'
 import { createSenders, type EdgeKnowledge, type Sender } from './resolve.ts'
 import { createScript } from './script.ts'
@@ -38,6 +39,7 @@ export type Options = {
   rate: number
   /** Told of every failure that is answered here all the same (a browser must be able to read the 503), and of lost refusals. */
   onError?: (error: unknown) => void
+  meter?: Meter
 }
 
 export const limits = {
@@ -66,12 +68,22 @@ const accessOf = async (request: Request, secrets: Secrets, now: number): Promis
 /**
  * Ports in, handler out. `flush` appends the refusals that no hit has taken along yet; call it before the log is closed.
  */
-export const createHandler = (ports: Ports, { rate, onError = () => undefined }: Options): { handle: Handler; flush(): Promise<void> } => {
+export const createHandler = (
+  ports: Ports,
+  { rate, onError = () => undefined, meter }: Options,
+): { handle: Handler; flush(): Promise<void> } => {
   const { clock, secrets } = ports
   const senderOf = createSenders(ports.isTrustedProxy)
   const sites = createKnownSites(ports.sites, clock)
-  const ledger = createLedger(ports.log, createKnownGenerations(ports.generations, clock, writerStaleMs), clock, onError)
-  const intake = createIntake({ ...ports, sites, ledger })
+  const refusals = createLedger(ports.log, createKnownGenerations(ports.generations, clock, writerStaleMs), clock, onError)
+  const ledger: Ledger = {
+    ...refusals,
+    count(site, reason, hits = 1) {
+      meter?.hits(reason, hits)
+      refusals.count(site, reason, hits)
+    },
+  }
+  const takeHits = createIntake({ ...ports, sites, ledger })
   const rates = createRateLimit(rate)
   const script = createScript()
   const importLines = createImport({ ...ports, sites, ledger })
@@ -109,6 +121,12 @@ export const createHandler = (ports: Ports, { rate, onError = () => undefined }:
     if (length <= (access ? limits.trustedHits : limits.hits)) return
     ledger.count('', 'too-many', length)
     throw new FootfallError('too-many-hits', { detail: `There are ${length}.` })
+  }
+
+  const intake = async (values: readonly unknown[], context: Context): Promise<Outcome> => {
+    const outcome = await takeHits(values, context)
+    meter?.hits('accepted', outcome.accepted)
+    return outcome
   }
 
   const postHits = async (request: Request): Promise<Reply> => {

@@ -4,6 +4,7 @@ import { type Handler, json } from '#shared/handler.ts'
 import { readRecord } from '#shared/hit/read-record.ts'
 import type { HitsRecord } from '#shared/hit/record.ts'
 import type { LogReader, LogRecord, LogWriter } from '#shared/ports/log.ts'
+import type { Meter } from '#shared/ports/meter.ts'
 import type { EnrichFence, HitId, ImportSource, SessionKey, Sessions } from '#shared/ports/sessions.ts'
 import type { Sites } from '#shared/ports/sites.ts'
 import type { SiteConfig } from '#shared/site/config.ts'
@@ -56,10 +57,18 @@ type Item = { record: LogRecord; read: ReturnType<typeof readRecord>; config?: S
 
 const isHits = (read: Item['read']): read is HitsRecord => 'ev' in read
 
-/** `horizonMs`: how long ids are known, in log time, at most `retryHorizonMs`. Of several processes that say different ones the shortest holds. */
-export type Options = { horizonMs?: number }
+/** What was taken for good; events that another process has to find in the log again are in the ledger alone. */
+const metered =
+  (meter: Meter) =>
+  ({ n, x, dead }: EventRecord): void => {
+    meter.enriched(n, x.filter(({ opened }) => opened === 1).length)
+    if (dead) meter.dead(1)
+  }
 
-export const createHandler = (ports: Ports, { horizonMs = retryHorizonMs }: Options = {}): Handler => {
+/** `horizonMs`: how long ids are known, in log time, at most `retryHorizonMs`. Of several processes that say different ones the shortest holds. */
+export type Options = { horizonMs?: number; meter?: Meter }
+
+export const createHandler = (ports: Ports, { horizonMs = retryHorizonMs, meter }: Options = {}): Handler => {
   const { log, sessions, clock } = ports
   const sites = createKnownSites(ports.sites, clock)
   const generations = createKnownGenerations(ports.generations, clock, writerStaleMs)
@@ -110,7 +119,10 @@ export const createHandler = (ports: Ports, { horizonMs = retryHorizonMs }: Opti
       const part = events.slice(i, i + limits.sendRecords).map(eventText)
       if ((await log.append('events', partition, part)) !== was.ev + i) return { catchup: was.ev }
     }
-    if ((await sessions.commit(partition, was, now, change)) === 'done') return { next: now.next }
+    if ((await sessions.commit(partition, was, now, change)) === 'done') {
+      if (meter) events.forEach(metered(meter))
+      return { next: now.next }
+    }
     const { fence } = await sessions.load(partition, [], [], [])
     return fence && fence.next >= now.next && fence.mode === '' ? { next: fence.next } : { catchup: fence?.ev ?? was.ev }
   }

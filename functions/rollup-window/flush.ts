@@ -1,7 +1,8 @@
 import { type Clock, hasPassed } from '#shared/clock.ts'
 import { FootfallError } from '#shared/errors.ts'
 import type { Memtables, RollupFence } from '#shared/ports/memtables.ts'
-import type { SealedCopy, Seals, SiteDay } from '#shared/ports/seals.ts'
+import type { Meter } from '#shared/ports/meter.ts'
+import type { SealedCopy, Seals, SiteDay, Waiting } from '#shared/ports/seals.ts'
 import type { Progress, Segments } from '#shared/ports/segments.ts'
 import { decodeLedger, decodeRows } from '#shared/rollup/block.ts'
 import { dueAt, isLedger, type LifeLimits } from '#shared/rollup/life.ts'
@@ -51,6 +52,10 @@ const ledgerOf = (copy: SealedCopy, blocks: readonly Block[]): Stored => {
   return storedLedger(rows, copy)
 }
 
+/** How old the oldest rows are that wait: those of a sealed copy since their seal. A copy that was flushed goes half a minute later. */
+const ageOf = ({ sealed, oldest }: Waiting, now: number): number =>
+  Math.max(0, ...sealed.map(({ at }) => now - at), ...(oldest === undefined ? [] : [now - oldest]))
+
 const notFlushed = (copy: SealedCopy): string => `${dayText(copy)}, from event ${copy.from} on, could not be flushed`
 const notSealed = (where: SiteDay): string => `${dayText(where)} could not be sealed`
 
@@ -58,6 +63,7 @@ export const createFlush = (
   { seals, segments, progress, clock }: FlushPorts,
   limits: LifeLimits,
   { attempt, inTurn }: Pick<Attempts, 'attempt' | 'inTurn'>,
+  meter?: Meter,
 ) => {
   const flush = async (partition: number, copy: SealedCopy, logTime: number): Promise<void> => {
     const blocks = await seals.readSealed(partition, copy)
@@ -65,6 +71,7 @@ export const createFlush = (
     const pause = createPause(clock, limits.sliceMs)
     const { entry, head, chunks } = isLedger(copy) ? ledgerOf(copy, blocks) : await visitsOf(copy, blocks, pause)
     await segments.put(partition, { ...entry, level: 0, ver: 0, at: logTime }, head, chunks)
+    meter?.flushed(copy.rows)
   }
 
   /** The next step of a sealed copy: into the manifest, and when it is there and no question needs it any more, out of the hot state. */
@@ -80,7 +87,9 @@ export const createFlush = (
 
   /** Flushes what is due, oldest first, until `isOver`. */
   const flushDue = async (partition: number, logTime: number, isOver: () => boolean): Promise<void> => {
-    const { sealed, due } = await seals.look(partition, dueAt(logTime, limits), limits.atOnce)
+    const waiting = await seals.look(partition, dueAt(logTime, limits), limits.atOnce)
+    const { sealed, due } = waiting
+    meter?.unflushed(partition, ageOf(waiting, clock.now()))
     for (const copy of inTurn(sealed, notFlushed)) {
       if (isOver()) return
       await attempt(notFlushed(copy), () => settle(partition, copy, logTime))

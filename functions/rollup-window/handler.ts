@@ -4,6 +4,7 @@ import { type Handler, json } from '#shared/handler.ts'
 import type { Bus } from '#shared/ports/bus.ts'
 import type { LogRecord } from '#shared/ports/log.ts'
 import type { RollupChange, RollupFence } from '#shared/ports/memtables.ts'
+import type { Meter } from '#shared/ports/meter.ts'
 import type { SiteDay } from '#shared/ports/seals.ts'
 import { blockDays, cutOf, type KnownBase, onBases } from '#shared/rollup/base.ts'
 import { feedLimit, feedOf } from '#shared/rollup/feed.ts'
@@ -27,10 +28,15 @@ import { createLife, type LifePorts } from './life.ts'
 export type Ports = LifePorts & { bus: Bus; generations: GenerationList; clock: Clock }
 
 /** `onError` is told what could not be moved on in the life of a day. */
-export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, onError: OnError = () => undefined): Handler => {
+export const createHandler = (
+  ports: Ports,
+  limits: Partial<LifeLimits> = {},
+  onError: OnError = () => undefined,
+  meter?: Meter,
+): Handler => {
   const { log, memtables, seals, segments, progress, bus, clock } = ports
   const generations = createKnownGenerations(ports.generations, clock, writerStaleMs)
-  const life = createLife(ports, limits, onError)
+  const life = createLife(ports, limits, onError, meter)
   const feedBudget = new Map<string, { second: number; left: number }>()
 
   /** Begins with no state, or `instead` of one that is too old: the events that are not in segments all of them are folded anew. */
@@ -96,12 +102,14 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     records: LogRecord[],
     end: number,
     mode: Batch['mode'],
-  ): Promise<{ events: EventRecord[]; change: RollupChange; next: number }> => {
+  ): Promise<{ events: EventRecord[]; change: RollupChange; next: number; dead: number }> => {
     const taken = records.filter(({ offset }) => offset < end)
-    const { events, change } = foldUsable(acceptEvents(taken, fence.src), fence.next, end, mode === 'park')
+    const { events, change, dead } = foldUsable(acceptEvents(taken, fence.src), fence.next, end, mode === 'park')
     const known = await basesOf(partition, blockDays(change), fence.next)
     const cut = cutOf(change, known)
-    return cut === undefined ? { events, change: onBases(change, known), next: end } : foldOnBases(partition, fence, records, cut, mode)
+    return cut === undefined
+      ? { events, change: onBases(change, known), next: end, dead }
+      : foldOnBases(partition, fence, records, cut, mode)
   }
 
   const takeBatch = async ({ partition, records, retry, mode }: Batch): Promise<BatchAnswer> => {
@@ -116,7 +124,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     if (first > fence.next) return { seek: fence.next }
     if (last < fence.next) return { next: fence.next }
     const fresh = records.filter(({ offset }) => offset >= fence.next)
-    const { events, change, next } = await foldOnBases(partition, fence, fresh, last + 1, mode)
+    const { events, change, next, dead } = await foldOnBases(partition, fence, fresh, last + 1, mode)
     const now: RollupFence = {
       ...fence,
       next,
@@ -125,6 +133,7 @@ export const createHandler = (ports: Ports, limits: Partial<LifeLimits> = {}, on
     }
     if ((await memtables.commit(partition, fence, now, change)) === 'stale')
       return { seek: (await memtables.fence(partition))?.next ?? fence.next }
+    if (dead > 0) meter?.dead(dead)
     publish(events)
     await life.afterCommit(partition, now)
     return { next: now.next }

@@ -1,6 +1,7 @@
 import { hasPassed } from '#shared/clock.ts'
 import type { LogReader, LogTrimmer } from '#shared/ports/log.ts'
 import type { RollupFence } from '#shared/ports/memtables.ts'
+import type { Meter } from '#shared/ports/meter.ts'
 import type { Sessions } from '#shared/ports/sessions.ts'
 import { type LifeLimits, lifeLimits } from '#shared/rollup/life.ts'
 import { firstNeeded } from '#shared/visit/horizon.ts'
@@ -19,11 +20,11 @@ export type LifePorts = FlushPorts &
   RemakePorts & { log: LogReader & LogTrimmer; sessions: Pick<Sessions, 'durable'> }
 
 /** `onError` is told what of it fails: none of that stops the taking of events, and all is tried again. */
-export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onError: OnError) => {
+export const createLife = (ports: LifePorts, changed: Partial<LifeLimits>, onError: OnError, meter?: Meter) => {
   const { log, sessions, segments, progress, clock } = ports
   const limits: LifeLimits = { ...lifeLimits, ...changed }
   const attempts = createAttempts(onError)
-  const { flushDue, report, reportReached } = createFlush(ports, limits, attempts)
+  const { flushDue, report, reportReached } = createFlush(ports, limits, attempts, meter)
   const { closeDue } = createClose(ports, limits, attempts)
   const failures: Failures = new Map()
   const { replayDue } = createReplay(ports, failures, attempts)

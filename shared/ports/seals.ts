@@ -18,7 +18,8 @@ export type Due = { rows: number; bytes: number; born: number }
 /** Where a restore may begin: rows of events below `next` are in segments all of them; `src` is the greatest hits offset below. */
 export type Low = { next: number; src: number }
 
-export type Waiting = { sealed: SealedCopy[]; due: Memtable[] }
+/** `oldest`: log time at which the oldest memtable was begun, due or not; none without memtables. */
+export type Waiting = { sealed: SealedCopy[]; due: Memtable[]; oldest: number | undefined }
 
 export type Seals = {
   /** The bases that are known, in the order asked. A base is known from a memtable's first row until it is forgotten. */

@@ -140,8 +140,12 @@ export const foldUsable = (
   from: number,
   to: number,
   none = false,
-): { events: EventRecord[]; change: Folded } => {
-  const fold = (all: readonly Accepted[]) => ({ events: all.map(({ event }) => event), change: foldEvents(all, from, to) })
+): { events: EventRecord[]; change: Folded; dead: number } => {
+  const fold = (all: readonly Accepted[]) => ({
+    events: all.map(({ event }) => event),
+    change: foldEvents(all, from, to),
+    dead: all.filter(({ event }, i) => event !== accepted[i]!.event).length,
+  })
   if (none) return fold(accepted.map(({ offset, event }) => ({ offset, event: deadOf(event) })))
   try {
     return fold(accepted)

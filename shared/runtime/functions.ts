@@ -5,19 +5,21 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
 import { FootfallError } from '../errors.ts'
 import type { Handler } from '../handler.ts'
+import type { Meter } from '../ports/meter.ts'
 import { createKnownGenerations, openIn, partOf, writerStaleMs } from '../site/generations.ts'
 import { createKnownSites } from '../site/known-sites.ts'
 import { createCaller } from '../trigger/call.ts'
-import type { EngineName, Ports } from '../wire.ts'
+import type { EngineName, Ports, ServicePorts } from '../wire.ts'
 import { createHealth } from './public.ts'
+import type { Reach } from './ready.ts'
 import type { FunctionName } from './routes.ts'
 
 /**
  * Makes a function's handler from the ports of its thread. The only place that imports from functions/, by name.
- * `reach` answers 200 while what the function cannot do without is there; `end` does what the function must still do before its ports are
+ * `reach` answers 200 while what the function cannot do without is there, where that is asked again and again; `end` does what the function must still do before its ports are
  * closed.
  */
-export type OpenFunction = { handle: Handler; reach?: Handler; end(): Promise<void> }
+export type OpenFunction = { handle: Handler; reach?: Reach; end(): Promise<void> }
 
 const nothing = async () => undefined
 
@@ -66,6 +68,17 @@ export const needsOf: Readonly<Record<FunctionName, readonly EngineName[]>> = {
   'serve-dashboard': [],
 }
 
+/** What a function asks of its servers before it is given requests. The live feed (NATS) is nobody's reason to wait. */
+export const questionsOf = (name: FunctionName, { generations, log, usage }: ServicePorts): (() => Promise<unknown>)[] => {
+  const asks: Record<EngineName, () => Promise<unknown>> = {
+    kafka: async () => log.ends('hits', partOf(openIn(await generations.list()), 0)),
+    redis: () => usage.memory(),
+    cassandra: () => generations.list(),
+    nats: nothing,
+  }
+  return needsOf[name].map((engine) => asks[engine])
+}
+
 /** A helper has longer than a question may take. */
 const helpMs = 30_000
 
@@ -85,7 +98,7 @@ const openHelpers = async ({ queryHelpers, gateway }: Config, clock: Clock) => {
  * `onError` is told of failures that a function gets over by itself. `helpers`: others that count a share of large questions; without them,
  * those that the settings name.
  */
-export type FunctionOptions = { onError?: (error: unknown) => void; helpers?: readonly Handler[] }
+export type FunctionOptions = { onError?: (error: unknown) => void; helpers?: readonly Handler[]; meter?: Meter }
 
 /** Opens one function over the ports of its thread. */
 export const openFunction = async (
@@ -93,22 +106,22 @@ export const openFunction = async (
   stores: Ports,
   config: Config,
   clock: Clock,
-  { onError, helpers }: FunctionOptions = {},
+  { onError, helpers, meter }: FunctionOptions = {},
 ): Promise<OpenFunction> => {
   switch (name) {
     case 'collect-hit': {
       const { createHandler } = await import('#functions/collect-hit/handler.ts')
-      const { handle, flush } = createHandler({ ...stores, clock, ...(await openKnowledge(config)) }, { rate: config.rate, onError })
+      const { handle, flush } = createHandler({ ...stores, clock, ...(await openKnowledge(config)) }, { rate: config.rate, onError, meter })
       const generations = createKnownGenerations(stores.generations, clock, writerStaleMs)
       return { handle, reach: createHealth(stores.log, async () => partOf(openIn(await generations.list()), 0)), end: flush }
     }
     case 'enrich-session': {
       const { createHandler } = await import('#functions/enrich-session/handler.ts')
-      return { handle: createHandler({ ...stores, clock }, { horizonMs: config.repeatHours * 3_600_000 }), end: nothing }
+      return { handle: createHandler({ ...stores, clock }, { horizonMs: config.repeatHours * 3_600_000, meter }), end: nothing }
     }
     case 'rollup-window': {
       const { createHandler } = await import('#functions/rollup-window/handler.ts')
-      return { handle: createHandler({ ...stores, clock }, {}, onError), end: nothing }
+      return { handle: createHandler({ ...stores, clock }, {}, onError, meter), end: nothing }
     }
     case 'query-metrics': {
       const { createHandler } = await import('#functions/query-metrics/handler.ts')

@@ -1,12 +1,15 @@
 import { sleep, systemClock } from '../clock.ts'
 import { readConfig } from '../config.ts'
 import { FootfallError } from '../errors.ts'
-import type { Handler } from '../handler.ts'
+import type { Handler, Reply } from '../handler.ts'
 import { type Ports, wireServices } from '../wire.ts'
 import { ensureKey } from './admin-key.ts'
-import { needsOf, openFunction } from './functions.ts'
+import { needsOf, openFunction, questionsOf } from './functions.ts'
 import { createLogger, sparing } from './log.ts'
+import { createMeasure } from './measured.ts'
+import { createMetrics } from './metrics.ts'
 import { endOnSignals, endUnstarted } from './process.ts'
+import { createReady, type Reach, reachedOnce } from './ready.ts'
 import { type FunctionName, maxBodyBytes } from './routes.ts'
 import { type Served, serve } from './server.ts'
 
@@ -32,17 +35,14 @@ const bodyLimitOf =
   (path, hasAuthorization) =>
     isInner.has(name) || path === '/share' ? innerBodyBytes : maxBodyBytes(path, hasAuthorization)
 
-/**
- * Alive (`/_/health`), and ready (`/_/ready`): not once the function is to end, so that it is given no new requests while it still takes
- * them, nor while `reach`, what it cannot do without, fails.
- */
-const withHealth =
-  (handle: Handler, isEnding: () => boolean, reach: Handler | undefined): Handler =>
+/** What a process answers beside its function: whether it lives, whether it is ready, and its metrics. Its edge leads nobody there. */
+const withInner =
+  (handle: Handler, ready: Reach, page: () => Promise<Reply>): Handler =>
   (request) => {
     if (request.path === '/_/health') return Promise.resolve({ status: 200, body: 'ok\n' })
-    if (request.path !== '/_/ready') return handle(request)
-    if (isEnding()) return Promise.resolve({ status: 503, body: 'ending\n' })
-    return reach?.(request) ?? Promise.resolve({ status: 200, body: 'ready\n' })
+    if (request.path === '/_/ready') return ready()
+    if (request.path === '/metrics') return page()
+    return handle(request)
   }
 
 /** The key from the secret file is one of those that are stored, as soon as the store is there: nobody waits for it. */
@@ -61,17 +61,36 @@ const start = async (name: FunctionName, env: Environment): Promise<void> => {
   const config = readConfig(env)
   const logger = createLogger(config.log, name)
   const tell = (what: string) => sparing(systemClock, 1_000, (error: unknown) => logger.error({ err: error }, what))
-  const stores = await wireServices(config, needsOf[name], systemClock, tell('the live feed is out of reach; numbers are not touched'))
-  const { handle, reach, end } = await openFunction(name, stores, config, systemClock, {
-    onError: tell('something could not be done and is tried again'),
-  })
+  const { inFlight, measured } = createMeasure(systemClock)
   let isEnding = false
+  const metrics = createMetrics(name, {
+    clock: systemClock,
+    inFlight,
+    isReady: async () => (await ready()).status === 200,
+    usage: needsOf[name].includes('redis') ? { memory: () => stores.usage.memory() } : undefined,
+  })
+  const tellBus = tell('the live feed is out of reach; numbers are not touched')
+  const onBus = (error: unknown) => {
+    metrics.outage('nats')
+    tellBus(error)
+  }
+  const stores = await wireServices(config, needsOf[name], systemClock, { onBus, onOutage: metrics.outage })
+  const {
+    handle,
+    reach = reachedOnce(questionsOf(name, stores)),
+    end,
+  } = await openFunction(name, stores, config, systemClock, {
+    onError: tell('something could not be done and is tried again'),
+    meter: metrics.meter,
+  })
+  const ready = createReady(() => isEnding, reach)
   const served: Served = await serve({
-    handler: withHealth(handle, () => isEnding, reach),
+    handler: withInner(measured(handle, metrics), ready, metrics.page),
     host: config.host,
     port: config.port,
     maxBodyBytes: bodyLimitOf(name),
     onError: (error, { method, path }) => logger.error({ err: error, method, path }, 'a request failed'),
+    onRefused: metrics.refused,
   })
   logger.info({ port: served.port }, 'the function runs')
   if (name === 'manage-sites' && config.key !== undefined)

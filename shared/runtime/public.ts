@@ -1,6 +1,7 @@
 import { FootfallError } from '../errors.ts'
 import { type Handler, json } from '../handler.ts'
 import type { LogWriter } from '../ports/log.ts'
+import type { Reach } from './ready.ts'
 import { type FunctionName, routeOf } from './routes.ts'
 
 /** The public face of the functions in one process: what HAProxy does in front of the gateway. */
@@ -21,7 +22,7 @@ export const createPublicHandler = (
  * that takes hits now.
  */
 export const createHealth =
-  (log: LogWriter, partition: () => number | Promise<number> = () => 0): Handler =>
+  (log: LogWriter, partition: () => number | Promise<number> = () => 0): Reach =>
   async () => {
     await log.append('hits', await partition(), [])
     return json(200, { status: 'ok' }, { 'cache-control': 'no-store' })

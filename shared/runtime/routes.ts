@@ -63,6 +63,12 @@ export const maxBodyBytes = (path: string, hasAuthorization: boolean): number =>
   return hasAuthorization ? largeBody : 2 * body
 }
 
+/** A path as metrics have it: one of few, whatever was sent. */
+export const routeClassOf = (path: string): string => {
+  if (path === '/' || path === '/share' || exact.has(path)) return path
+  return below.find(([root]) => isBelow(path, root))?.[0] ?? 'other'
+}
+
 /** The function of a public path; `health` and `backups` are the process's own, `undefined` is a 404. */
 export const routeOf = (path: string): FunctionName | 'health' | 'backups' | undefined => {
   if (path === '/health') return 'health'

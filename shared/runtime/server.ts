@@ -18,6 +18,8 @@ export type ServeOptions = {
   /** How long a stream waits for its reader; `limits` has the default. */
   stallMs?: number
   onError: (error: unknown, request: { method: string; path: string }) => void
+  /** A request was refused before the handler saw it. */
+  onRefused?: (status: number) => void
 }
 
 export type Served = {
@@ -163,7 +165,7 @@ const refuseBody = (message: IncomingMessage, response: ServerResponse, { status
 
 /** Starts listening; answers once the port is open. Throws `port-taken`. */
 export const serve = async (options: ServeOptions): Promise<Served> => {
-  const { handler, onError, maxBodyBytes, allBodyBytes = limits.allBodyBytes, stallMs = limits.stallMs } = options
+  const { handler, onError, onRefused, maxBodyBytes, allBodyBytes = limits.allBodyBytes, stallMs = limits.stallMs } = options
   let closing = false
   let bodyBytes = 0
   /** Streams that would go on for ever: ended when the closing begins, so that it need not wait and their readers come back at once. */
@@ -210,6 +212,7 @@ export const serve = async (options: ServeOptions): Promise<Served> => {
     }
     const refuse = (reply: typeof tooLarge) => {
       refused = true
+      onRefused?.(reply.status)
       release()
       body = more = undefined
       refuseBody(message, response, reply)

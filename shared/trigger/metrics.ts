@@ -1,7 +1,8 @@
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { LoopReport, Subscription } from './loop.ts'
 import type { Watched } from './watch.ts'
 
-/** What a trigger tells Prometheus (text format 0.0.4). A partition that another trigger drives has no lines here. */
+/** What a trigger tells Prometheus. A partition that another trigger drives has no lines here. */
 
 type Metric = { name: string; type: 'gauge' | 'counter'; help: string; of(report: LoopReport, now: number): number | undefined }
 
@@ -40,25 +41,26 @@ const metrics: readonly Metric[] = [
   },
 ]
 
-const labelsOf = ({ subscription: { name, topic, partition } }: { subscription: Subscription }): string =>
-  `{function="${name}",topic="${topic}",partition="${partition}"}`
-
-const headroom = 'footfall_trigger_headroom_seconds'
+const labelNames = ['function', 'topic', 'partition'] as const
+const labelsOf = ({ subscription: { name, topic, partition } }: { subscription: Subscription }) => ({ function: name, topic, partition })
 
 /** The metrics of all loops at `now` (ms UTC), and what was watched. */
-export const metricsText = (reports: readonly LoopReport[], watched: readonly Watched[], now: number): string =>
-  [
-    ...metrics.flatMap(({ name, type, help, of }) => [
-      `# HELP ${name} ${help}`,
-      `# TYPE ${name} ${type}`,
-      ...reports.flatMap((report) => {
-        const value = of(report, now)
-        return value === undefined ? [] : [`${name}${labelsOf(report)} ${value}`]
-      }),
-    ]),
-    `# HELP ${headroom} Time until the log forgets the next record that was not taken.`,
-    `# TYPE ${headroom} gauge`,
-    ...watched.map((one) => `${headroom}${labelsOf(one)} ${one.headroomMs / 1_000}`),
-  ]
-    .map((line) => `${line}\n`)
-    .join('')
+export const metricsText = (reports: readonly LoopReport[], watched: readonly Watched[], now: number): Promise<string> => {
+  // The reports keep the sums: at each scrape they are put down as they are.
+  const registers = [new Registry()]
+  for (const { name, type, help, of } of metrics) {
+    const metric = new (type === 'gauge' ? Gauge : Counter)({ name, help, labelNames, registers })
+    for (const report of reports) {
+      const value = of(report, now)
+      if (value !== undefined) metric.inc(labelsOf(report), value)
+    }
+  }
+  const headroom = new Gauge({
+    name: 'footfall_trigger_headroom_seconds',
+    help: 'Time until the log forgets the next record that was not taken.',
+    labelNames,
+    registers,
+  })
+  for (const one of watched) headroom.set(labelsOf(one), one.headroomMs / 1_000)
+  return registers[0]!.metrics()
+}

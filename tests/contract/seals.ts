@@ -40,9 +40,9 @@ export const sealsContract = (name: string, open: () => Promise<SealsUnderTest>)
     const page = () => under.memtables.read(0, site, day, day)
 
     test('at first nothing waits', async () => {
-      expect(await look()).toEqual({ sealed: [], due: [] })
+      expect(await look()).toEqual({ sealed: [], due: [], oldest: undefined })
       expect(await under.seals.low(0)).toEqual({ next: 0, src: -1 })
-      expect(await under.seals.look(1, everything, 100)).toEqual({ sealed: [], due: [] })
+      expect(await under.seals.look(1, everything, 100)).toEqual({ sealed: [], due: [], oldest: undefined })
       expect(await under.seals.low(1)).toBeUndefined()
       expect(await under.seals.bases(0, [where])).toEqual([undefined])
       expect(await under.seals.seal(0, where, 5, all)).toBeUndefined()

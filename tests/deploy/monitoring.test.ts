@@ -82,8 +82,8 @@ describe.skipIf(!existsSync(promtool))('alert rules', () => {
   })
 })
 
-test('rules and dashboard name metrics that there are', () => {
-  const text = metricsText([], [], 0)
+test('rules and dashboard name metrics that there are', async () => {
+  const text = await metricsText([], [], 0)
   const ours = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
   const used = new Set([...`${readFileSync(rules, 'utf8')} ${JSON.stringify(dashboard)}`.matchAll(metricNames)].map(([name]) => name))
   expect([...used].filter((name) => ![...ours, ...others].includes(name))).toEqual([])

@@ -8,7 +8,6 @@ import { lockFolder, type OpenFolder, openFolder } from '#shared/engines/sqlite/
 import { createLogFile, type LogFile } from '#shared/engines/sqlite/log.ts'
 import { createThreadWriter, groupLimits, type LogPort, serveThreadWriter } from '#shared/engines/sqlite/log-thread.ts'
 import { FootfallError } from '#shared/errors.ts'
-import type { Request } from '#shared/handler.ts'
 import { createHealth } from '#shared/runtime/public.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
 import { noon } from '../fixtures/hit.ts'
@@ -40,7 +39,7 @@ const fill = (db: DatabaseSync) => {
 }
 
 describe('an append of nothing', () => {
-  const health = () => createHealth(stores.log)({} as Request)
+  const health = () => createHealth(stores.log)()
 
   test('fails where a hit would: health is 503 on a full disk, and 200 with room again', async () => {
     await stores.log.append('hits', 0, ['a'])

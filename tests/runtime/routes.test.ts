@@ -118,11 +118,11 @@ describe('the public face', () => {
         return 0
       },
     }
-    expect(await createHealth(log)(at('/health'))).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } })
+    expect(await createHealth(log)()).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } })
     expect(appended).toEqual([['hits', 0, []]])
-    await createHealth(log, async () => 4096)(at('/health'))
+    await createHealth(log, async () => 4096)()
     expect(appended[1]).toEqual(['hits', 4096, []])
     const down = { append: () => Promise.reject(new FootfallError('disk-full')) }
-    await expect(createHealth(down)(at('/health'))).rejects.toMatchObject({ status: 503, code: 'disk-full' })
+    await expect(createHealth(down)()).rejects.toMatchObject({ status: 503, code: 'disk-full' })
   })
 })

@@ -45,7 +45,7 @@ const others = {
   FOOTFALL_PARTITIONS: '1',
 }
 const opened = (env: Record<string, string>, needs: EngineName, onBus?: (error: unknown) => void) =>
-  wireServices(readConfig({ ...others, ...env }), [needs], systemClock, onBus)
+  wireServices(readConfig({ ...others, ...env }), [needs], systemClock, { onBus })
 
 const noKafka = await reasonAgainst(kafka)
 describe.skipIf(noKafka !== undefined)('kafka', () => {

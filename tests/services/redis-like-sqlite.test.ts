@@ -90,8 +90,8 @@ describe.skipIf(reason !== undefined)('hot state in Redis and in SQLite', () => 
       const due = { rows: 1 + under(20), bytes: 1 + under(400), born: fence.logTime - under(3_000) }
       const byName = (list: { site: string; day: number }[]) => list.map((entry) => JSON.stringify(entry)).sort()
       await both(async ({ seals }) => {
-        const { sealed, due: waiting } = await seals.look(0, due, 100)
-        return [byName(sealed), byName(waiting)]
+        const { sealed, due: waiting, oldest } = await seals.look(0, due, 100)
+        return [byName(sealed), byName(waiting), oldest]
       })
       await both(({ seals }) => seals.low(0))
       await both(({ seals }) =>

@@ -55,9 +55,10 @@ describe('what the log will forget', () => {
 })
 
 describe('metrics', () => {
-  test('name each partition that this trigger drives, and no other', () => {
+  test('name each partition that this trigger drives, and no other', async () => {
     const other = { ...aReport(1, undefined), end: undefined, logTime: undefined }
-    const lines = metricsText([aReport(0, 4), other], [{ subscription: aReport(0, 4).subscription, headroomMs: 5_000 }], noon).split('\n')
+    const watched = [{ subscription: aReport(0, 4).subscription, headroomMs: 5_000 }]
+    const lines = (await metricsText([aReport(0, 4), other], watched, noon)).split('\n')
     const labels = '{function="enrich-session",topic="hits",partition="0"}'
     expect(lines).toContain(`footfall_trigger_lag_records${labels} 5`)
     expect(lines).toContain(`footfall_trigger_lag_seconds${labels} 2`)

@@ -10,6 +10,8 @@ import { FootfallError } from '../../errors.ts'
 export type Connection = {
   /** Sends one command. Errors of the command itself (a bug) stay what they are. */
   send(command: string, args: readonly (string | number)[]): Promise<unknown>
+  /** INFO memory of each server that takes writes, by its address. */
+  memory(): Promise<readonly { node: string; info: string }[]>
   /** Ends the connection; what waits for an answer is `store-unavailable`. */
   close(): Promise<void>
 }
@@ -98,9 +100,12 @@ const policyOf = async (node: Redis): Promise<string | undefined> => {
   return /^maxmemory_policy:(\S+)/m.exec(await node.info('memory'))?.[1]
 }
 
+/** The servers that take writes. */
+const mastersOf = (client: Redis | Cluster): Redis[] => (client instanceof Cluster ? client.nodes('master') : [client])
+
 /** Under any other policy Redis drops state behind our back. */
 const checkPolicy = async (client: Redis | Cluster): Promise<void> => {
-  for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
+  for (const node of mastersOf(client)) {
     const policy = await policyOf(node)
     if (policy !== 'noeviction')
       throw new FootfallError('bad-setting', {
@@ -161,21 +166,27 @@ export const connect = (options: ConnectionOptions): Connection => {
     return check
   }
 
+  /** Asks when the connection stands and the servers keep what they are told; errors are ours. */
+  const ask = async <Value>(question: () => Promise<Value>): Promise<Value> => {
+    try {
+      await ready()
+      return await within(policyChecked().then(question), () => 'It has not answered')
+    } catch (error) {
+      const ours = translated(error)
+      // Among others that went well a command that was sent to the wrong node is not sent again by the driver, and nothing learnt of it.
+      if (client instanceof Cluster && ours instanceof FootfallError && ours.code === 'store-unavailable') client.refreshSlotsCache()
+      throw ours
+    }
+  }
+
   return {
-    async send(command, args) {
-      try {
-        await ready()
-        return await within(
-          policyChecked().then(() => client.call(command, [...args])),
-          () => 'It has not answered',
-        )
-      } catch (error) {
-        const ours = translated(error)
-        // Among others that went well a command that was sent to the wrong node is not sent again by the driver, and nothing learnt of it.
-        if (client instanceof Cluster && ours instanceof FootfallError && ours.code === 'store-unavailable') client.refreshSlotsCache()
-        throw ours
-      }
-    },
+    send: (command, args) => ask(() => client.call(command, [...args])),
+    memory: () =>
+      ask(() =>
+        Promise.all(
+          mastersOf(client).map(async (node) => ({ node: `${node.options.host}:${node.options.port}`, info: await node.info('memory') })),
+        ),
+      ),
     close: () =>
       new Promise((resolve) => {
         // Without a socket nothing is left to end, and the driver does not say so.

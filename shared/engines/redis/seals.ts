@@ -1,7 +1,7 @@
 import type { Memtable, SealedCopy, Seals } from '../../ports/seals.ts'
 import type { Connection } from './connection.ts'
 import { blockKeys, blockOf, fenceKey, type HotRecord, nameOf, prefixOf, recordKeys, recordOf } from './records.ts'
-import { listOf, maybeTextsOf, numberAt, textsOf, tuplesOf } from './replies.ts'
+import { listOf, maybeTextsOf, numberAt, numberOf, textsOf, tuplesOf } from './replies.ts'
 import { recordScript, run, type States, script } from './scripts.ts'
 
 /** seals on Redis, of the state that `memtables` keeps: a sealed copy is a line in the record of its site's day, no block is moved. */
@@ -30,7 +30,7 @@ export const createSeals = (connection: Connection, states: States): Seals => ({
     })
   },
   async look(partition, { rows, bytes, born }, limit) {
-    const [sealed, due] = listOf(await run(connection, look, [fenceKey(partition)], [rows, bytes, born, limit]))
+    const [sealed, due, oldest] = listOf(await run(connection, look, [fenceKey(partition)], [rows, bytes, born, limit]))
     return {
       sealed: recordsOf(sealed)
         .flatMap(copiesOf)
@@ -38,6 +38,7 @@ export const createSeals = (connection: Connection, states: States): Seals => ({
       due: recordsOf(due)
         .map(memtableOf)
         .sort((a, b) => a.born - b.born),
+      oldest: textsOf(oldest).map(numberOf)[0],
     }
   },
   async low(partition) {

@@ -21,6 +21,7 @@ const prepare = (db: DatabaseSync) => ({
   memtable: db.prepare('SELECT base, first, firstSrc, rows, characters AS bytes FROM memtable WHERE part = ? AND site = ? AND day = ?'),
   due: db.prepare(`SELECT site, day, base, rows, characters AS bytes, born FROM memtable
     WHERE part = ? AND rows > 0 AND (rows >= ? OR characters >= ? OR born <= ?) ORDER BY born LIMIT ?`),
+  oldest: db.prepare('SELECT min(born) AS born FROM memtable WHERE part = ? AND rows > 0'),
   sealed: db.prepare('SELECT site, day, "from", "to", rows, at FROM sealed WHERE part = ? ORDER BY "from"'),
   low: db.prepare(`SELECT first AS next, firstSrc AS src FROM memtable WHERE part = ?1 AND rows > 0
     UNION ALL SELECT first, firstSrc FROM sealed WHERE part = ?1 ORDER BY 1 LIMIT 1`),
@@ -64,6 +65,7 @@ export const createSeals = (db: DatabaseSync): Seals => {
         inSnapshot(db, () => ({
           sealed: sql.sealed.all(partition) as SealedCopy[],
           due: sql.due.all(partition, rows, bytes, born, limit) as Memtable[],
+          oldest: (sql.oldest.get(partition) as { born: number | null }).born ?? undefined,
         })),
       ),
     low: (partition) =>

@@ -1,9 +1,9 @@
 -- What waits: records with sealed copies, and records whose memtable is due by age, rows or bytes.
 -- KEYS: 1 the fence
 -- ARGV: 1 rows; 2 bytes; 3 born; 4 at most how many of those that are due
--- Answer: 1 `site day` and record of those with copies; 2 of those that are due, the oldest first
+-- Answer: 1 `site day` and record of those with copies; 2 of those that are due, the oldest first; 3 when the oldest of all was begun
 local state = redis.call('HGET', KEYS[1], 'state')
-if not state then return { {}, {} } end
+if not state then return { {}, {}, {} } end
 local prefix = string.sub(KEYS[1], 1, -2) .. state .. ':'
 
 local function add(list, name)
@@ -24,4 +24,5 @@ end
 addDue('born', '-inf', ARGV[3])
 addDue('rows', ARGV[1], '+inf')
 addDue('bytes', ARGV[2], '+inf')
-return { sealed, due }
+local oldest = redis.call('ZRANGE', prefix .. 'born', 0, 0, 'WITHSCORES')
+return { sealed, due, { oldest[2] } }
