@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '#shared/clock.ts'
 import { openRedis } from '#shared/engines/redis/stores.ts'
 import { redis } from '../../scripts/services/redis.ts'
@@ -52,6 +52,19 @@ const contractOf = (name: string, start: () => Promise<Running>) =>
     memtablesContract(name, open)
     sealsContract(name, open)
     leasesContract(name, open)
+
+    test('every server says how full it is, and of what', async () => {
+      const { usage, close } = await open()
+      await clients[0]!.config('SET', 'maxmemory', '0')
+      const without = await usage.memory()
+      for (const client of clients) await client.config('SET', 'maxmemory', '256mb')
+      const memory = await usage.memory()
+      await close()
+      expect(memory.map(({ node }) => node).sort()).toEqual([...running.addresses].sort())
+      for (const { usedBytes, limitBytes } of memory) expect([usedBytes > 100_000, limitBytes]).toEqual([true, 256 * 2 ** 20])
+      // One that has no limit takes what the machine has.
+      expect(Math.max(...without.map(({ limitBytes }) => limitBytes))).toBeGreaterThan(256 * 2 ** 20)
+    })
   })
 
 contractOf('one Redis server', alone)

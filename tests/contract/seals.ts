@@ -79,6 +79,16 @@ export const sealsContract = (name: string, open: () => Promise<SealsUnderTest>)
       expect(await look()).toMatchObject({ sealed: [copy], due: [{ base: 2, rows: 4, born: 3_000 }] })
     })
 
+    test('the oldest memtable is known, due or not, and none once all are sealed', async () => {
+      await put(2, [1])
+      await put(3, [1], { site: 'b.example' })
+      expect((await look(nothing)).oldest).toBe(2_000)
+      await under.seals.seal(0, where, 5, all)
+      expect((await look(nothing)).oldest).toBe(3_000)
+      await under.seals.seal(0, { site: 'b.example', day }, 5, all)
+      expect((await look(nothing)).oldest).toBeUndefined()
+    })
+
     test('what a memtable has is counted as it lies on disk: bytes, whatever the script', async () => {
       await put(2, [1, 2], { body: 'é'.repeat(100) })
       expect((await look()).due).toMatchObject([{ bytes: 400 }])
