@@ -114,7 +114,14 @@ export const createSystem = ({ folder, state, env, roots = {} }: SystemOptions) 
 
   const settingsOf: Partial<Record<SystemPart, Record<string, unknown>>> = {
     prometheus: {
-      ...scrapeOf(network.gatewayHost, gatewayPorts.peer),
+      ...scrapeOf(
+        {
+          gateway: `${network.gatewayHost}:${gatewayPorts.peer}`,
+          trigger: at('trigger', '127.0.0.1'),
+          edge: `127.0.0.1:${ports.edge.peer}`,
+        },
+        { address: at('provider', '127.0.0.1'), user, password },
+      ),
       ...scalingAlerts([at('alertmanager', '127.0.0.1')], join(folder, 'scaling-rules.json')),
     },
     alertmanager: scalingRules.receiver(`http://${gateway}/system/alert`, user, password),

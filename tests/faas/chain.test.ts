@@ -80,6 +80,8 @@ describe.skipIf(reason !== undefined)(`the chain${reason === undefined ? '' : ` 
       '/system/functions',
       '/ui/',
       '/metrics',
+      '/function/collect-hit/metrics',
+      '/function/rollup-window/metrics',
       '/schedule',
       '/_/health',
       '/api/send',

@@ -26,7 +26,7 @@ describe.skipIf(reason !== undefined)(`scaling${reason === undefined ? '' : ` ($
     for (const end of ends.reverse()) await end()
   }, 120_000)
 
-  it('goes up under load and down after it, and fails no request', { timeout: 3 * patienceMs }, async () => {
+  it('Prometheus reads the metrics of each replica, as the provider names them', { timeout: 2 * patienceMs }, async () => {
     const envVars = {
       FOOTFALL_MODE: 'distributed',
       FOOTFALL_KAFKA: '127.0.0.1:9092',
@@ -35,9 +35,23 @@ describe.skipIf(reason !== undefined)(`scaling${reason === undefined ? '' : ` ($
       FOOTFALL_NATS: 'nats://127.0.0.1:4222',
     }
     const labels = { 'com.openfaas.scale.max': '3', 'com.openfaas.scale.factor': '100' }
-    const body = { service: 'serve-dashboard', image: 'footfall/serve-dashboard:0.1.0', envVars, labels }
+    const annotations = { 'prometheus.io.scrape': 'true' }
+    const body = { service: 'serve-dashboard', image: 'footfall/serve-dashboard:0.1.0', envVars, labels, annotations }
     expect((await faas.ask('POST', '/system/functions', body)).status).toBe(202)
     await faas.ready()
+    const prometheus = faas.find('prometheus')!.address
+    type Answer = { data: { result: { metric: Record<string, string>; value: [number, string] }[] } }
+    const query = async (text: string) =>
+      ((await (await fetch(`http://${prometheus}/api/v1/query?query=${encodeURIComponent(text)}`)).json()) as Answer).data.result
+    const asked = 'footfall_ready{job="functions",function="serve-dashboard"}'
+    const [sample] = await until('its metrics', async () => ((await query(asked)).length > 0 ? query(asked) : undefined), patienceMs)
+    expect([sample!.metric['replica'], sample!.value[1]]).toEqual(['serve-dashboard-0', '1'])
+    expect((await query('up{job="functions",function="serve-dashboard"}')).map(({ value }) => value[1])).toEqual(['1'])
+    // Who does not know the password is not told where replicas are.
+    expect((await fetch(`http://${faas.find('provider')!.address}/prometheus/targets`)).status).toBe(401)
+  })
+
+  it('goes up under load and down after it, and fails no request', { timeout: 3 * patienceMs }, async () => {
     const replicas = async (): Promise<number> => (await faas.functions())[0]!.availableReplicas
     expect(await replicas()).toBe(1)
 

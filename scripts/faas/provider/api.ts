@@ -66,6 +66,21 @@ const statusOf = ({ deployment, replicas, available, updated, running, createdAt
   }
 }
 
+/** Where metrics are scraped, as Prometheus finds it (http_sd): of functions that say so, as pods of Kubernetes do, each replica that takes requests. */
+const targetsOf = (functions: Functions) =>
+  functions
+    .all()
+    .filter(({ deployment }) => deployment.annotations['prometheus.io.scrape'] === 'true')
+    .flatMap(({ deployment: { service, annotations } }) =>
+      functions
+        .replicas(service)
+        .filter(({ isReady }) => isReady)
+        .map(({ slot, server }) => ({
+          targets: [server.address],
+          labels: { function: service, replica: `${service}-${slot}`, __metrics_path__: annotations['prometheus.io.path'] ?? '/metrics' },
+        })),
+    )
+
 export const createApi = ({ functions, secrets, user, password, version }: ApiOptions): Handler => {
   const credentials = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
@@ -142,6 +157,7 @@ export const createApi = ({ functions, secrets, user, password, version }: ApiOp
     if (path.startsWith('/function/')) return text(404, `No such function: ${path.split('/')[2]}`)
     if (!isSame(request.headers['authorization'] ?? '', credentials)) return text(401, 'Wrong user or password.')
     checkNamespace(query.get('namespace'))
+    if (path === '/prometheus/targets' && method === 'GET') return json(200, targetsOf(functions))
     if (path === '/system/functions') return onFunctions(request)
     if (path === '/system/secrets') return onSecrets(request)
     if (path === '/system/namespaces') return json(200, [namespace])
