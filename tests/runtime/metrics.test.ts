@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { FootfallError } from '#shared/errors.ts'
 import type { Handler, Request } from '#shared/handler.ts'
 import type { MemoryUsage } from '#shared/ports/usage.ts'
@@ -123,7 +123,7 @@ describe('the metrics of a function', () => {
     clock.advance(metricLimits.askEveryMs)
     answer = () => new Promise(() => undefined)
     const silent = page()
-    while (clock.untilNext() === undefined) await Promise.resolve()
+    await vi.waitUntil(() => clock.untilNext() !== undefined)
     clock.advance(metricLimits.patienceMs)
     expect((await silent).get('footfall_redis_up')).toBe(0)
   })
