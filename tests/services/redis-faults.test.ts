@@ -183,7 +183,7 @@ describe.skipIf(reason !== undefined)('hot state in Redis', () => {
     await expectCommit(1)
     const page = await stores.memtables.read(0, 'a.example', 20261025, 20261025)
     expect(page).toMatchObject({ fence: rollupAt(1), intervals: [{ from: 0, to: 1, rows: 1 }], blocks: [{ from: 0 }] })
-    expect(await stores.seals.look(0, { rows: 1e9, bytes: 1e9, born: -1 }, 10)).toEqual({ sealed: [], due: [], oldest: undefined })
+    expect(await stores.seals.look(0, { rows: 1e9, bytes: 1e9, born: -1 }, 10)).toEqual({ sealed: [], due: [], oldest: 0 })
     expect(await commit(3)).toBe('stale')
     expect(await commit(2)).toBe('done')
     expect(await commitRows(2)).toBe('done')
