@@ -25,6 +25,7 @@ test('without any setting', () => {
     url: 'http://localhost:8000',
     data: resolve('./data'),
     mode: 'embedded',
+    queryHelpers: 0,
     trustedProxies: ['127.0.0.0/8', '::1/128'],
     rate: 200,
     repeatHours: 24,
@@ -101,6 +102,8 @@ describe('a wrong value stops the start, with name, value and cure', () => {
     ['FOOTFALL_REPEAT_HOURS', '0'],
     ['FOOTFALL_REPEAT_HOURS', '25'],
     ['FOOTFALL_REPEAT_HOURS', '1.5'],
+    ['FOOTFALL_QUERY_HELPERS', '16'],
+    ['FOOTFALL_QUERY_HELPERS', '0.5'],
     ['FOOTFALL_LOG', 'loud'],
     ['FOOTFALL_CASSANDRA', 'a:9042'],
     ['FOOTFALL_CASSANDRA', 'a;dc1'],
@@ -116,6 +119,11 @@ describe('a wrong value stops the start, with name, value and cure', () => {
 
   test.each(['FOOTFALL_PORT', 'FOOTFALL_RATE'])('a blank is no number: %s', (name) => {
     expect(failure({ [name]: ' ' }).code).toBe('bad-setting')
+  })
+
+  test('helpers without a gateway', () => {
+    const { message, hint } = failure({ FOOTFALL_QUERY_HELPERS: '2' })
+    expect([message.includes('FOOTFALL_GATEWAY is not'), hint.startsWith('Set FOOTFALL_GATEWAY to')]).toEqual([true, true])
   })
 
   test('a misspelt name', () => {

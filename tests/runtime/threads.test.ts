@@ -28,6 +28,8 @@ const request = (path: string, body: unknown) => ({
 
 const utc = [{ tz: 'UTC', from: 0 }]
 const share = {
+  format: 1,
+  edgesOf: [],
   site: 'example.com',
   zones: utc,
   ground: { partitions: [0], fences: [null], versions: [[]] },
