@@ -18,7 +18,7 @@ export type EdgeOptions = {
   /** Requests at a time behind the edge. */
   connections?: number
   /** Another configuration than haproxy.cfg. */
-  config?: string
+  config?: string | undefined
 }
 
 /** HAProxy at the edge, by haproxy.cfg. The second port has statistics and metrics. */

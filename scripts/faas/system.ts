@@ -56,6 +56,8 @@ export type SystemOptions = {
   env: Readonly<Record<string, string>>
   /** Folder of another version of Footfall, by the tag of its images. */
   roots?: Readonly<Record<string, string>>
+  /** Another configuration of the edge than haproxy.cfg. */
+  edgeConfig?: string | undefined
 }
 
 /** Of what the gateway says of a function, what is looked at. */
@@ -66,7 +68,7 @@ type ProviderStatus = FunctionStatus & { updatedReplicas: number; runningReplica
 
 const run = promisify(execFile)
 
-export const createSystem = ({ folder, state, env, roots = {} }: SystemOptions) => {
+export const createSystem = ({ folder, state, env, roots = {}, edgeConfig }: SystemOptions) => {
   const { network, ports, password } = state
   const at = (part: SystemPart, host: string): string => `${host}:${ports[part].client}`
   const gateway = at('gateway', network.gatewayHost)
@@ -108,7 +110,7 @@ export const createSystem = ({ folder, state, env, roots = {} }: SystemOptions) 
       password,
       prometheus: { host: network.ourHost, port: ports.prometheus.client },
     }),
-    edge: edgeService({ gateway, live: provider }),
+    edge: edgeService({ gateway, live: provider, config: edgeConfig }),
     trigger,
   }
 

@@ -94,9 +94,10 @@ const say = (socket: string, command: string): Promise<string> =>
     client.write(`${command}\n`)
   })
 
+/** `routes` is asked when it is their turn: commands come one after the other, and the last word is of what is so then. */
 export type DataPath = {
-  /** Brings a running HAProxy to these routes, whatever it knew. */
-  restore(routes: readonly Route[]): Promise<void>
+  /** Brings HAProxy to these routes where it is not known to be there: it was started anew, or was away when it was told something. */
+  follow(routes: () => readonly Route[]): Promise<void>
   /** Requests for this function are led to its backend from now on; `undefined`: it is unknown. */
   name(name: string, index: number | undefined): Promise<void>
   /** Requests go to this replica too. */
@@ -108,15 +109,33 @@ export type DataPath = {
 const lookEveryMs = 50
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
+/** What HAProxy answers to a command that was done: nothing, or what has changed. */
+const done = /^(no need to change|IP changed|port changed|New version created)/i
+
 export const createDataPath = ({ socket, names }: DataPathPlace): DataPath => {
   const server = (index: number, slot: number) => `${backendOf(index)}/${serverOf(slot)}`
+  /** The process of HAProxy that has been told everything. */
+  let told: string | undefined
 
-  /** Says commands one after the other; one that was done is answered by nothing, or by what has changed. */
+  let last: Promise<unknown> = Promise.resolve()
+  /** One after the other; after one that failed nobody knows what HAProxy knows. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work).catch((error: unknown) => {
+      told = undefined
+      throw error
+    })
+    last = mine.catch(() => undefined)
+    return mine
+  }
+
+  /** Says a command; throws when it was not done. */
+  const command = async (text: string): Promise<string> => {
+    const answer = await say(socket, text)
+    if (answer !== '' && !done.test(answer)) throw new Error(`HAProxy, ${text}: ${answer}`)
+    return answer
+  }
   const tell = async (...commands: string[]): Promise<void> => {
-    for (const command of commands) {
-      const answer = await say(socket, command)
-      if (answer !== '' && !/^(no need to change|IP changed|port changed)/i.test(answer)) throw new Error(`HAProxy, ${command}: ${answer}`)
-    }
+    for (const one of commands) await command(one)
   }
 
   /** Requests that run at a replica. */
@@ -127,30 +146,44 @@ export const createDataPath = ({ socket, names }: DataPathPlace): DataPath => {
     return Number(row?.[columns.indexOf('scur')] ?? 0)
   }
 
-  const admit: DataPath['admit'] = async (index, { slot, address }) => {
+  const admitting = (index: number, { slot, address }: Slot): string[] => {
     const [host, port] = address.split(':')
-    await tell(`set server ${server(index, slot)} addr ${host} port ${port}`, `set server ${server(index, slot)} state ready`)
+    return [`set server ${server(index, slot)} addr ${host} port ${port}`, `set server ${server(index, slot)} state ready`]
+  }
+
+  /** All names at once: a function that is there is unknown at no moment. */
+  const tellNames = async (routes: readonly Route[]): Promise<void> => {
+    const version = /\d+/.exec(await command(`prepare map ${names}`))?.[0]
+    for (const { name, index } of routes) await command(`add map @${version} ${names} ${name} ${backendOf(index)}`)
+    await command(`commit map @${version} ${names}`)
+  }
+
+  const restore = async (routes: readonly Route[]): Promise<void> => {
+    for (const { index, slots: taken } of routes)
+      for (let slot = 0; slot < slots; slot++) {
+        const there = taken.find((one) => one.slot === slot)
+        await tell(...(there ? admitting(index, there) : [`set server ${server(index, slot)} state maint`]))
+      }
+    await tellNames(routes)
   }
 
   return {
-    admit,
-    async restore(routes) {
-      await tell(`clear map ${names}`)
-      for (const { name, index, slots: taken } of routes) {
-        await tell(`add map ${names} ${name} ${backendOf(index)}`)
-        for (let slot = 0; slot < slots; slot++) {
-          const there = taken.find((one) => one.slot === slot)
-          if (there) await admit(index, there)
-          else await tell(`set server ${server(index, slot)} state maint`)
-        }
-      }
-    },
-    name: (name, index) => tell(index === undefined ? `del map ${names} ${name}` : `add map ${names} ${name} ${backendOf(index)}`),
+    follow: (routes) =>
+      inTurn(async () => {
+        const process = /^Pid: (\d+)$/m.exec(await say(socket, 'show info'))?.[1]
+        if (process === undefined) throw new Error(`HAProxy at ${socket} does not say who it is.`)
+        if (process === told) return
+        await restore(routes())
+        told = process
+      }),
+    name: (name, index) =>
+      inTurn(() => tell(index === undefined ? `del map ${names} ${name}` : `add map ${names} ${name} ${backendOf(index)}`)),
+    admit: (index, slot) => inTurn(() => tell(...admitting(index, slot))),
     async drain(index, slot, withinMs) {
-      await tell(`set server ${server(index, slot)} state drain`)
+      await inTurn(() => tell(`set server ${server(index, slot)} state drain`))
       const deadline = performance.now() + withinMs
       while ((await running(index, slot)) > 0 && performance.now() < deadline) await sleep(lookEveryMs)
-      await tell(`set server ${server(index, slot)} state maint`)
+      await inTurn(() => tell(`set server ${server(index, slot)} state maint`))
     },
   }
 }

@@ -88,9 +88,20 @@ export const createFunctions = (
     return done
   }
 
+  const tell = (dataPath: Promise<void>): Promise<void> => dataPath.catch((error: unknown) => onError('data-path', error))
+  /** The data path may be away, or be started anew: then it is told all of it, as soon as it is there. */
+  const follow = (): Promise<void> => tell(ports.dataPath.follow(routes))
+
   /** Processes end by themselves too, and starts fail. */
-  const looking = setInterval(() => {
+  const look = async (): Promise<void> => {
+    await follow()
     for (const name of fleets.keys()) void work(name)
+  }
+  let looked: Promise<void> | undefined
+  const looking = setInterval(() => {
+    looked ??= look().finally(() => {
+      looked = undefined
+    })
   }, lookEveryMs)
 
   const seen = (name: string): Seen => {
@@ -110,8 +121,8 @@ export const createFunctions = (
     /** Takes up what was wished before this process began. */
     async begin(): Promise<void> {
       await Promise.all([...wishes.keys()].map((name) => fleetOf(name).adopt()))
-      await ports.dataPath.restore(routes())
       await writeFiles()
+      await follow()
       for (const name of wishes.keys()) void work(name)
     },
     all: (): Seen[] => [...wishes.keys()].map(seen),
@@ -130,8 +141,8 @@ export const createFunctions = (
       const index = before?.index ?? fleets.get(name)?.index ?? freeIndex()
       wishes.set(name, { deployment, index, replicas, revision: ++lastRevision, createdAt: new Date().toISOString() })
       await save()
-      if (!before) await ports.dataPath.name(name, index)
       await writeFiles()
+      if (!before) await tell(ports.dataPath.name(name, index))
       void work(name)
     },
     async scale(name: string, replicas: number): Promise<void> {
@@ -145,13 +156,14 @@ export const createFunctions = (
       wishOf(name)
       wishes.delete(name)
       await save()
-      await ports.dataPath.name(name, undefined)
       await writeFiles()
+      await tell(ports.dataPath.name(name, undefined))
       void work(name)
     },
     /** Begins nothing any more; what runs goes on. */
     async end(): Promise<void> {
       clearInterval(looking)
+      await looked
       await Promise.all(busy.values())
     },
   }

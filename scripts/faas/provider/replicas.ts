@@ -76,8 +76,9 @@ export const createFleet = (name: string, index: number, { folder, secrets, imag
     await writeFile(noteOf(slot), JSON.stringify({ revision, ports } satisfies Note))
     const server = await serviceFor(deployment).start(own, ports)
     replicas.push({ slot, revision, server, isReady: true })
-    await dataPath.admit(index, { slot, address: server.address })
+    // The files first: a data path that is started meanwhile reads them, one that cannot be told is told later what they say.
     await changed()
+    await dataPath.admit(index, { slot, address: server.address })
   }
 
   const forget = (replica: Replica): void => {
@@ -96,6 +97,8 @@ export const createFleet = (name: string, index: number, { folder, secrets, imag
   /** Those that ended by themselves take no requests any more. */
   const dropEnded = async (): Promise<void> => {
     for (const replica of replicas.filter(({ server }) => !server.running())) {
+      replica.isReady = false
+      await changed()
       await dataPath.drain(index, replica.slot, 0)
       forget(replica)
     }
