@@ -28,12 +28,13 @@ export type OpenFaasOptions = {
   env?: Readonly<Record<string, string>>
   roots?: Readonly<Record<string, string>>
   parts?: readonly SystemPart[]
+  edgeConfig?: string
 }
 
-export const anOpenFaas = async ({ folder, env = {}, roots = {}, parts }: OpenFaasOptions) => {
+export const anOpenFaas = async ({ folder, env = {}, roots = {}, parts, edgeConfig }: OpenFaasOptions) => {
   const home = join(folder, 'faas')
   const state = await planSystem(home, 'a password of a test')
-  const system = createSystem({ folder: home, state, env, roots })
+  const system = createSystem({ folder: home, state, env, roots, edgeConfig })
   const close = async () => {
     for (const name of [...system.names].reverse()) await system.find(name)?.kill()
     await endReplicas(system.replicasFolder)

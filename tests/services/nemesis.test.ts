@@ -16,7 +16,7 @@ import { aProxy, type Proxy as TcpProxy } from '../fixtures/proxy.ts'
 import { createLoad, type Load, type Site } from '../process/load.ts'
 import { expectEqual, type Fold } from '../process/recount.ts'
 import { anInstallation, type Installed } from './installation.ts'
-import { expectAllRunning, mistakesOf, rage } from './nemesis.ts'
+import { expectAllRunning, faultsOf, mistakesOf, partsOf, rage } from './nemesis.ts'
 import { watchCount } from './onlooker.ts'
 import { reasonAgainst } from './place.ts'
 import { createPoisoner, type Poisoner } from './poison.ts'
@@ -138,7 +138,10 @@ describe.skipIf(reasons.some((reason) => reason !== undefined))('the distributed
       ends.push(() => Promise.all(onlookers.map(({ stop }) => stop())))
       await new Promise((resolve) => setTimeout(resolve, calmSeconds * 1_000))
       const begin = Date.now()
-      const faults = await rage({ home, proxy, poisoner }, { random, seconds, only, tell }).finally(() => abort.abort())
+      const check = (after: string): void => expectAllRunning(partsOf(home), after)
+      const faults = await rage({ faults: faultsOf(home, proxy, poisoner), check }, { random, seconds, only, tell }).finally(() =>
+        abort.abort(),
+      )
 
       const healed = performance.now()
       const sinceHealed = () => `${((performance.now() - healed) / 1000).toFixed(1)} s`
@@ -147,7 +150,7 @@ describe.skipIf(reasons.some((reason) => reason !== undefined))('the distributed
       tell(`${faults} faults; all counted ${sinceHealed()} after the last was mended`)
       expect(await load.settle()).toBe(0)
       await settleAll()
-      expectAllRunning(home, 'the end')
+      check('the end')
 
       const seen = await Promise.all(onlookers.map(({ stop }) => stop()))
       const lines = linesOf()
@@ -166,7 +169,7 @@ describe.skipIf(reasons.some((reason) => reason !== undefined))('the distributed
         lines.filter(({ outcome, page }) => outcome === 'refused' && page !== undefined),
         'good hits that were refused',
       ).toEqual([])
-      expect(mistakesOf(home), 'what the triggers were answered that no outage explains').toEqual([])
+      expect(mistakesOf(home.triggers), 'what the triggers were answered that no outage explains').toEqual([])
       expect(await deadHits(), 'poison that was set aside with its reason').toBe(poisoner.inHits())
 
       const calm = lines.filter(({ done_at }) => done_at < begin)

@@ -16,21 +16,21 @@ import type { Poisoner } from './poison.ts'
  */
 
 /** One thing that can be done; it ends when it is mended. Answers what it was, for the report. The heavier, the sooner it comes. */
-type Fault = { name: string; weight: number; strike(random: Random): Promise<string | undefined> }
+export type Fault = { name: string; weight: number; strike(random: Random): Promise<string | undefined> }
 
 /** What keeps hits and counts, and what only shows them or stands beside. */
-const weights = { grave: 4, mild: 1 } as const
+export const weights = { grave: 4, mild: 1 } as const
 const mild: readonly string[] = ['serve-dashboard', 'manage-sites', 'query-metrics', 'nats']
 const weightOf = ({ name }: Part): number => (mild.includes(name) ? weights.mild : weights.grave)
 
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 /** Pauses are longer than what others wait for: 5 s for an answer, and for a trigger its seat's 20 s. */
-const pausesMs = { server: [6_000, 12_000], function: [2_000, 6_000], trigger: [21_000, 25_000] } as const
+export const pausesMs = { server: [6_000, 12_000], function: [2_000, 6_000], trigger: [21_000, 25_000] } as const
 const downMs = 4_000
-const between = (random: Random, [least, most]: readonly [number, number]): number => least + random.whole(most - least)
+export const between = (random: Random, [least, most]: readonly [number, number]): number => least + random.whole(most - least)
 
-const killing = (part: Part): Fault => ({
+export const killing = (part: Part): Fault => ({
   name: `kill ${part.name}`,
   weight: weightOf(part),
   async strike(random) {
@@ -42,7 +42,7 @@ const killing = (part: Part): Fault => ({
   },
 })
 
-const pausing = (part: Part, span: readonly [number, number]): Fault => ({
+export const pausing = (part: Part, span: readonly [number, number]): Fault => ({
   name: `pause ${part.name}`,
   weight: weightOf(part) / 2,
   async strike(random) {
@@ -57,11 +57,11 @@ const pausing = (part: Part, span: readonly [number, number]): Fault => ({
   },
 })
 
-const flushing = (home: Installed): Fault => ({
+export const flushing = (part: Part): Fault => ({
   name: 'empty redis',
   weight: weights.grave,
   async strike() {
-    const client = new Redis(`redis://${home.redis.process().address}`)
+    const client = new Redis(`redis://${part.process().address}`)
     await client.flushall()
     client.disconnect()
     return undefined
@@ -186,12 +186,13 @@ export const partsOf = (home: Installed): Part[] => [
   home.nats,
 ]
 
-const faultsOf = (home: Installed, proxy: TcpProxy, poisoner: Poisoner): Fault[] => [
+/** All that can be done to an installation. */
+export const faultsOf = (home: Installed, proxy: TcpProxy, poisoner: Poisoner): Fault[] => [
   ...partsOf(home).map(killing),
   ...[home.redis, ...home.kafkas, ...home.cassandras, home.nats].map((part) => pausing(part, pausesMs.server)),
   ...[...home.functions.values()].map((part) => pausing(part, pausesMs.function)),
   ...home.triggers.map((part) => pausing(part, pausesMs.trigger)),
-  flushing(home),
+  flushing(home.redis),
   cutting(proxy),
   failingOver(home, proxy),
   ...partsOf(home).flatMap((part) => (part.disk ? [filling(part, part.disk)] : [])),
@@ -201,19 +202,20 @@ const faultsOf = (home: Installed, proxy: TcpProxy, poisoner: Poisoner): Fault[]
 ]
 
 /** Throws when something has ended that nobody killed. */
-export const expectAllRunning = (home: Installed, after: string): void => {
-  for (const part of partsOf(home))
+export const expectAllRunning = (parts: readonly Part[], after: string): void => {
+  for (const part of parts)
     if (!part.process().running()) throw new Error(`${part.name} ended by itself (${after}). Its log:\n${tailOf(part.process().log)}`)
 }
 
 /** What triggers have written down of answers that are a mistake of ours: an outage is 503. Of each its last two runs are looked at. */
-export const mistakesOf = ({ triggers }: Installed): string[] =>
+export const mistakesOf = (triggers: readonly Part[]): string[] =>
   triggers
     .map((part) => part.process().log)
     .flatMap((path) => [`${path}.before`, path])
     .filter((path) => existsSync(path))
     .flatMap((path) => readFileSync(path, 'utf8').split('\n'))
-    .filter((line) => line.includes('answered 500'))
+    // What a gateway says of a connection that was cut is an outage.
+    .filter((line) => line.includes('answered 500') && !line.includes('the function cut the connection'))
 
 const shuffled = (faults: readonly Fault[], random: Random): Fault[] => {
   const rest = [...faults]
@@ -226,15 +228,16 @@ const shuffled = (faults: readonly Fault[], random: Random): Fault[] => {
 
 const restMs = { least: 300, most: 2_000 } as const
 
-export type Victims = { home: Installed; proxy: TcpProxy; poisoner: Poisoner }
+/** What can be done, and what throws when somebody has ended whom nobody killed. */
+export type Ground = { faults: readonly Fault[]; check(after: string): void }
 /** `only`: a part of the names of the faults that are wished; all when not given. */
 export type NemesisOptions = { random: Random; seconds: number; only?: string | undefined; tell(text: string): void }
 
 /** Begins no fault after `seconds`; each comes once before any comes again. Answers how many there were. */
-export const rage = async ({ home, proxy, poisoner }: Victims, { random, seconds, only = '', tell }: NemesisOptions): Promise<number> => {
+export const rage = async ({ faults: all, check }: Ground, { random, seconds, only = '', tell }: NemesisOptions): Promise<number> => {
   const begin = performance.now()
   const since = () => `${((performance.now() - begin) / 1000).toFixed(1)} s`
-  const faults = faultsOf(home, proxy, poisoner).filter(({ name }) => name.includes(only))
+  const faults = all.filter(({ name }) => name.includes(only))
   let deck: Fault[] = []
   let count = 0
   while (performance.now() - begin < seconds * 1_000) {
@@ -245,7 +248,7 @@ export const rage = async ({ home, proxy, poisoner }: Victims, { random, seconds
     tell(`${since()}   … mended${what === undefined ? '' : `: ${what}`}`)
     count++
     await sleep(between(random, [restMs.least, restMs.most]))
-    expectAllRunning(home, fault.name)
+    check(fault.name)
   }
   return count
 }

@@ -1,0 +1,141 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { root } from '../../scripts/run.ts'
+import type { LedgerLine } from '../../scripts/traffic/ledger.ts'
+import { createRandom } from '../../scripts/traffic/random.ts'
+import { temporaryFolder } from '../fixtures/folder.ts'
+import { createLoad, type Load, type Site } from '../process/load.ts'
+import { expectEqual } from '../process/recount.ts'
+import { until } from '../process/server.ts'
+import { createAsking, startServers } from '../services/installation.ts'
+import { expectAllRunning, mistakesOf, rage, sleep } from '../services/nemesis.ts'
+import { anOpenFaas, type OpenFaas, reasonAgainstOpenFaas } from './open-faas.ts'
+import { faasFaults, partsOfFaas } from './victims.ts'
+
+/**
+ * Load on the whole chain while edge, gateway, provider, data path, trigger, single replicas and servers die or sleep, and functions are
+ * scaled and deployed; then the client's ledger is compared with what is counted: nothing lost, nothing doubled. Settings as of
+ * tests/services/nemesis.test.ts, which does the same to the servers and stages alone, and more of it.
+ */
+const seed = Number(process.env['NEMESIS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const seconds = Number(process.env['NEMESIS_SECONDS'] ?? 30)
+const rate = Number(process.env['NEMESIS_RATE'] ?? 60)
+const only = process.env['NEMESIS_ONLY']
+const calmSeconds = 6
+
+const sites: readonly Site[] = [
+  { name: 'browsers.example', cookieless: false, share: 0.5 },
+  { name: 'servers.example', cookieless: false, batch: 10, share: 0.5 },
+]
+const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+
+const tell = (text: string): void => void process.stdout.write(`nemesis: ${text}\n`)
+const reason = await reasonAgainstOpenFaas()
+
+describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === undefined ? '' : ` (${reason})`}`, () => {
+  const ends: (() => unknown)[] = []
+  let servers: Awaited<ReturnType<typeof startServers>>
+  let faas: OpenFaas
+  let home: ReturnType<typeof createAsking> & { url: string; key: string }
+  let load: Load
+  let ledger: string
+
+  beforeAll(async () => {
+    tell(`NEMESIS_SEED=${seed}, ${seconds} s of faults, ${rate} hits/s`)
+    const folder = temporaryFolder()
+    ends.push(folder.remove)
+    ledger = join(folder.path, `client-${seed}.ndjson`)
+    servers = await startServers({ partitions: 2 })
+    ends.push(servers.close)
+    // Without Alertmanager nobody scales but the nemesis.
+    const parts = ['prometheus', 'data-path', 'provider', 'gateway', 'edge', 'trigger'] as const
+    // All visitors of the load are at one address here; the edge believes it that they are at others.
+    const edgeConfig = join(folder.path, 'haproxy.cfg')
+    const own = readFileSync(join(root, 'haproxy.cfg'), 'utf8')
+    const believing = own.replace(/^ *http-request (del-header X-Forwarded-For|set-header X-Forwarded-For .*)$/gm, '')
+    expect(believing).not.toBe(own)
+    mkdirSync(folder.path, { recursive: true })
+    writeFileSync(edgeConfig, believing)
+    faas = await anOpenFaas({ folder: folder.path, env: servers.env, parts, edgeConfig })
+    ends.push(faas.close)
+    await faas.putSecret('footfall-key', servers.keyFile)
+    await faas.deploy()
+    await faas.ready()
+    home = { ...createAsking(faas.url, servers.key), url: faas.url, key: servers.key }
+    for (const { name } of sites) await home.getSoon('POST', '/api/sites', { site: name })
+    const hit = (site: string) => JSON.stringify({ site, url: `https://${site}/` })
+    // The schedule of manage-sites makes the salt of the day. What is sent here is over before it is counted: it goes to a third site.
+    await home.getSoon('POST', '/api/sites', { site: 'first.example' })
+    await until(
+      'a hit to be taken',
+      async () => {
+        const answer = await fetch(`${faas.url}/api/hit`, { method: 'POST', headers: { 'user-agent': agent }, body: hit('first.example') })
+        return answer.status === 202 || undefined
+      },
+      60_000,
+    )
+    load = createLoad(home, folder.path, { seed, rate, of: sites })
+    ends.push(load.close)
+  }, 300_000)
+
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end()
+  }, 120_000)
+
+  const linesOf = (): LedgerLine[] =>
+    readFileSync(ledger, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LedgerLine)
+
+  const settleAll = async (): Promise<void> => {
+    for (const { name } of sites) await home.settled(name)
+  }
+
+  it(
+    'has counted every acknowledged hit once',
+    async () => {
+      const random = createRandom(seed)
+      const abort = new AbortController()
+      const sent = load.run(abort.signal)
+      await sleep(calmSeconds * 1_000)
+      const begin = Date.now()
+      const own = partsOfFaas(faas)
+      const behind = [servers.redis, ...servers.kafkas, ...servers.cassandras, servers.nats]
+      const check = (after: string): void => expectAllRunning([...own, ...behind], after)
+      const ground = { faults: faasFaults(faas, behind, servers.redis), check }
+      const faults = await rage(ground, { random, seconds, only, tell }).finally(() => abort.abort())
+      const healed = performance.now()
+      const sinceHealed = () => `${((performance.now() - healed) / 1000).toFixed(1)} s`
+      await sent
+      await faas.ready()
+      await settleAll()
+      tell(`${faults} faults; all counted ${sinceHealed()} after the last was mended`)
+      expect(await load.settle()).toBe(0)
+      await settleAll()
+      check('the end')
+
+      const lines = linesOf()
+      const outcomes = Object.fromEntries(
+        ['ok', 'refused', 'unknown'].map((name) => [name, lines.filter(({ outcome }) => outcome === name).length]),
+      )
+      tell(`${JSON.stringify(outcomes)}, settled ${sinceHealed()} after`)
+      for (const [i, fold] of load.folds().entries()) await expectEqual(home, fold, sites[i]!.cookieless)
+      expect(
+        lines.filter(({ reason: why }) => why === 'HTTP 500' || why === 'internal'),
+        'answers that are a mistake of ours',
+      ).toEqual([])
+      expect(
+        lines.filter(({ outcome, page }) => outcome === 'refused' && page !== undefined),
+        'good hits that were refused',
+      ).toEqual([])
+      expect(mistakesOf(own.filter(({ name }) => name === 'trigger')), 'what the trigger was answered that no outage explains').toEqual([])
+      const calm = lines.filter(({ done_at }) => done_at < begin)
+      expect(calm.filter(({ outcome }) => outcome === 'unknown').length / calm.length, 'unknown before any fault').toBeLessThan(0.05)
+      expect(calm.length, 'hits before any fault').toBeGreaterThan((rate * calmSeconds) / 4)
+      expect(faults).toBeGreaterThan(0)
+    },
+    (seconds + 420) * 1_000,
+  )
+})
