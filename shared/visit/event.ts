@@ -99,8 +99,11 @@ export type Touch = {
   h: EventHit[]
 }
 
+/** The newest version of an event that is read and written. */
+export const eventVersion = 1
+
 export type EventRecord = {
-  v: 1
+  v: typeof eventVersion
   /** Offset of its `hits` record. */
   src: number
   /** Offset in `events` at which its writer meant it to stand; elsewhere nobody accepts it (R4). */

@@ -40,6 +40,12 @@ test.each([
   expect(() => acceptEvents(records, 2)).toThrowError(expect.objectContaining({ code: 'partition-stopped', status: 500 }))
 })
 
+test('an event of a later version stops the partition until its reader is there; one of no version is an event all the same', () => {
+  const of = (v: unknown) => [record(0, { ...anEvent({ at: 0, src: 3 }), v })]
+  expect(() => acceptEvents(of(2), 2)).toThrowError(expect.objectContaining({ code: 'partition-stopped' }))
+  for (const v of [1, 0, '2', null]) expect(offsets(of(v), 2)).toEqual([0])
+})
+
 test('the same hits record again stops the partition', () => {
   const records = [record(0, anEvent({ at: 0, src: 3 })), record(1, anEvent({ at: 1, src: 3 }))]
   expect(() => acceptEvents(records, 2)).toThrowError(expect.objectContaining({ code: 'partition-stopped' }))
