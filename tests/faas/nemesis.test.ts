@@ -10,7 +10,7 @@ import { expectEqual } from '../process/recount.ts'
 import { until } from '../process/server.ts'
 import { createAsking, startServers } from '../services/installation.ts'
 import { expectAllRunning, mistakesOf, rage, sleep } from '../services/nemesis.ts'
-import { anOpenFaas, type OpenFaas, reasonAgainstOpenFaas } from './open-faas.ts'
+import { anOpenFaas, type OpenFaas, reasonAgainstOpenFaas, withoutScaling } from './open-faas.ts'
 import { faasFaults, partsOfFaas } from './victims.ts'
 
 /**
@@ -48,8 +48,6 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
     ledger = join(folder.path, `client-${seed}.ndjson`)
     servers = await startServers({ partitions: 2 })
     ends.push(servers.close)
-    // Without Alertmanager nobody scales but the nemesis.
-    const parts = ['prometheus', 'data-path', 'provider', 'gateway', 'edge', 'trigger'] as const
     // All visitors of the load are at one address here; the edge believes it that they are at others.
     const edgeConfig = join(folder.path, 'haproxy.cfg')
     const own = readFileSync(join(root, 'haproxy.cfg'), 'utf8')
@@ -57,7 +55,7 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
     expect(believing).not.toBe(own)
     mkdirSync(folder.path, { recursive: true })
     writeFileSync(edgeConfig, believing)
-    faas = await anOpenFaas({ folder: folder.path, env: servers.env, parts, edgeConfig })
+    faas = await anOpenFaas({ folder: folder.path, env: servers.env, parts: withoutScaling, edgeConfig })
     ends.push(faas.close)
     await faas.putSecret('footfall-key', servers.keyFile)
     await faas.deploy()

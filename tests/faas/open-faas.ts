@@ -20,6 +20,9 @@ export const reasonAgainstOpenFaas = async (): Promise<string | undefined> => {
   return undefined
 }
 
+/** Without Alertmanager nobody scales but the test. */
+export const withoutScaling = ['prometheus', 'data-path', 'provider', 'gateway', 'edge', 'trigger'] as const satisfies readonly SystemPart[]
+
 export type OpenFaas = Awaited<ReturnType<typeof anOpenFaas>>
 
 export type OpenFaasOptions = {
