@@ -75,7 +75,7 @@ type Seen = { site: SiteConfig | undefined }
 const smallestHeap = 256 * 2 ** 20
 
 /** Decoded columns that are kept, beside the heap, by this one and its helpers. */
-const mostCached = 160 * 2 ** 20
+const mostCached = 256 * 2 ** 20
 
 export type Options = {
   /** What the thread's heap may grow to; questions share half of it. */
