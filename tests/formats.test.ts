@@ -104,6 +104,10 @@ const anInstallation = async () => {
         .prepare('SELECT site, day, "from", body FROM block ORDER BY site, day, "from"')
         .all()
         .map((row) => JSON.stringify(row)),
+    putRows: (rows: readonly string[]) => {
+      const put = stores.files.state.prepare('UPDATE block SET body = ? WHERE site = ? AND day = ? AND "from" = ?')
+      for (const { site, day, from, body } of rows.map((row) => JSON.parse(row))) expect(put.run(body, site, day, from).changes).toBe(1)
+    },
     numbers: async (): Promise<unknown> => {
       const body = { site_id: 'example.com', date_range: ['2026-06-10', '2026-06-10'], ...numbers }
       const reply = await ask(query, '/api/v2/query', body, { authorization: `Bearer ${key}` })
@@ -138,7 +142,10 @@ describe('formats', () => {
     await now.append('events', golden('events-1.ndjson', []))
     await now.rollup()
     const rows = now.rows()
-    expect(rows).toEqual(golden('rows-1.ndjson', rows))
+    const known = golden('rows-1.ndjson', rows)
+    expect(rows).toEqual(known)
+    // What is asked is what an older process has left, also once a newer one writes something else.
+    now.putRows(known)
     expect(await now.numbers()).toEqual([{ dimensions: [], metrics: [2, 2, 2, 4, 100, { currency: 'EUR', value: '12.99' }] }])
   })
 })

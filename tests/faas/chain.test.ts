@@ -156,11 +156,14 @@ describe.skipIf(reason !== undefined)(`the chain${reason === undefined ? '' : ` 
 
   it('loses no hit while two versions stand side by side, function by function, there and back', async () => {
     const before = await totals()
-    const runsIn = (name: string, folder: string): boolean =>
-      readdirSync(join(faas.replicasFolder, name))
+    /** Whether the replicas of a function, at least one, are of the checkout in this folder. */
+    const runsIn = (name: string, folder: string): boolean => {
+      const running = readdirSync(join(faas.replicasFolder, name))
         .flatMap((slot) => readIdentity(join(faas.replicasFolder, name, slot, 'pid')) ?? [])
         .filter(isRunning)
-        .every(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join(folder, 'functions', name)))
+      const main = join(folder, 'functions', name)
+      return running.length > 0 && running.every(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(main))
+    }
     let running = true
     let sent = 0
     const statuses = new Map<number, number>()
@@ -176,9 +179,11 @@ describe.skipIf(reason !== undefined)(`the chain${reason === undefined ? '' : ` 
     const loads = [load(), load()]
     const replace = async (stack: string, names: readonly FunctionName[], folder: string) => {
       for (const name of names) {
+        const had = sent
         await faas.deploy(stack, '--filter', name)
         await faas.ready()
         expect([name, runsIn(name, folder)]).toEqual([name, true])
+        expect(sent, `hits while ${name} was replaced`).toBeGreaterThan(had)
       }
     }
     await replace(nextStack, readersFirst, next)
