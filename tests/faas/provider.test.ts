@@ -231,6 +231,40 @@ describe.skipIf(reason !== undefined)(`a provider${reason === undefined ? '' : `
     await until('the first to be gone', async () => !isRunning(first) || undefined)
   }, 90_000)
 
+  it('tells the data path what it has missed, once it is there again', async () => {
+    // Says which replica ran it.
+    const labels = { 'com.openfaas.scale.min': '1' }
+    await deploy('missed', { envProcess: 'awk {print$4} /proc/self/stat', labels })
+    await faas.ready()
+    const provider = faas.find('provider')!
+    const { user, password } = faas.credentials
+    const headers = { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }
+    const seen = async () =>
+      (await (await fetch(`http://${provider.address}/system/function/missed`, { headers })).json()) as { availableReplicas: number }
+    await faas.find('data-path')!.kill()
+    const body = JSON.stringify({ serviceName: 'missed', replicas: 2 })
+    await fetch(`http://${provider.address}/system/scale-function/missed`, { method: 'POST', headers, body })
+    await until('the second replica', async () => ((await seen()).availableReplicas === 2 ? true : undefined))
+    await faas.startAgain('data-path')
+    const servedBy = new Set<string>()
+    await until('both replicas to serve', async () => {
+      servedBy.add(await (await invoke('missed')).text())
+      return servedBy.size === 2 ? true : undefined
+    })
+    // And it is told nothing that would cut what it knows, when a provider begins.
+    let isOver = false
+    const statuses = new Set<number>()
+    const load = (async () => {
+      while (!isOver) statuses.add((await invoke('missed')).status)
+    })()
+    await provider.kill()
+    await faas.startAgain('provider')
+    await faas.ready()
+    isOver = true
+    await load
+    expect([...statuses]).toEqual([200])
+  }, 90_000)
+
   it('tells what functions have written, also while they write', async () => {
     await deploy('writing', { envProcess: 'tee -a /dev/stderr' })
     await faas.ready()
