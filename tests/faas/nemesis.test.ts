@@ -8,14 +8,15 @@ import { temporaryFolder } from '../fixtures/folder.ts'
 import { createLoad, type Load, type Site } from '../process/load.ts'
 import { expectEqual } from '../process/recount.ts'
 import { until } from '../process/server.ts'
-import { createAsking, startServers } from '../services/installation.ts'
+import { triggerService } from '../services/functions.ts'
+import { aPart, createAsking, type Part, startServers } from '../services/installation.ts'
 import { expectAllRunning, mistakesOf, rage, sleep } from '../services/nemesis.ts'
 import { anOpenFaas, type OpenFaas, reasonAgainstOpenFaas, withoutScaling } from './open-faas.ts'
-import { faasFaults, partsOfFaas } from './victims.ts'
+import { faasFaults, mustStrike, partsOfFaas, scaleAll } from './victims.ts'
 
 /**
- * Load on the whole chain while edge, gateway, provider, data path, trigger, single replicas and servers die or sleep, and functions are
- * scaled and deployed; then the client's ledger is compared with what is counted: nothing lost, nothing doubled. Settings as of
+ * Load on the whole chain, with several replicas of the stages and two triggers, while edge, gateway, provider, data path, triggers, single
+ * replicas and servers die or sleep, and functions are scaled and deployed; then the client's ledger is compared with what is counted: nothing lost, nothing doubled. Settings as of
  * tests/services/nemesis.test.ts, which does the same to the servers and stages alone, and more of it.
  */
 const seed = Number(process.env['NEMESIS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
@@ -37,6 +38,7 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
   const ends: (() => unknown)[] = []
   let servers: Awaited<ReturnType<typeof startServers>>
   let faas: OpenFaas
+  let secondTrigger: Part
   let home: ReturnType<typeof createAsking> & { url: string; key: string }
   let load: Load
   let ledger: string
@@ -60,6 +62,10 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
     await faas.putSecret('footfall-key', servers.keyFile)
     await faas.deploy()
     await faas.ready()
+    await scaleAll(faas)
+    const trigger = await aPart(triggerService({}, { ...servers.env, FOOTFALL_GATEWAY: faas.gateway }))
+    secondTrigger = { ...trigger, name: 'trigger 2' }
+    ends.push(() => trigger.place.end())
     home = { ...createAsking(faas.url, servers.key), url: faas.url, key: servers.key }
     for (const { name } of sites) await home.getSoon('POST', '/api/sites', { site: name })
     const hit = (site: string) => JSON.stringify({ site, url: `https://${site}/` })
@@ -99,17 +105,17 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
       const sent = load.run(abort.signal)
       await sleep(calmSeconds * 1_000)
       const begin = Date.now()
-      const own = partsOfFaas(faas)
+      const own = [...partsOfFaas(faas), secondTrigger]
       const behind = [servers.redis, ...servers.kafkas, ...servers.cassandras, servers.nats]
       const check = (after: string): void => expectAllRunning([...own, ...behind], after)
-      const ground = { faults: faasFaults(faas, behind, servers.redis), check }
-      const faults = await rage(ground, { random, seconds, only, tell }).finally(() => abort.abort())
+      const ground = { faults: faasFaults(faas, secondTrigger, behind, servers.redis), check }
+      const faults = await rage(ground, { random, seconds, only, musts: mustStrike, tell }).finally(() => abort.abort())
       const healed = performance.now()
       const sinceHealed = () => `${((performance.now() - healed) / 1000).toFixed(1)} s`
       await sent
       await faas.ready()
       await settleAll()
-      tell(`${faults} faults; all counted ${sinceHealed()} after the last was mended`)
+      tell(`${faults.length} faults; all counted ${sinceHealed()} after the last was mended`)
       expect(await load.settle()).toBe(0)
       await settleAll()
       check('the end')
@@ -128,11 +134,19 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
         lines.filter(({ outcome, page }) => outcome === 'refused' && page !== undefined),
         'good hits that were refused',
       ).toEqual([])
-      expect(mistakesOf(own.filter(({ name }) => name === 'trigger')), 'what the trigger was answered that no outage explains').toEqual([])
+      expect(
+        mistakesOf(own.filter(({ name }) => name.startsWith('trigger'))),
+        'what the trigger was answered that no outage explains',
+      ).toEqual([])
       const calm = lines.filter(({ done_at }) => done_at < begin)
       expect(calm.filter(({ outcome }) => outcome === 'unknown').length / calm.length, 'unknown before any fault').toBeLessThan(0.05)
       expect(calm.length, 'hits before any fault').toBeGreaterThan((rate * calmSeconds) / 4)
-      expect(faults).toBeGreaterThan(0)
+      expect(faults.length).toBeGreaterThan(0)
+      if (only === undefined)
+        expect(
+          mustStrike.filter((must) => !faults.some((name) => name.startsWith(must))),
+          'what this run has not done',
+        ).toEqual([])
     },
     (seconds + 420) * 1_000,
   )

@@ -31,7 +31,8 @@ export type Part = {
   start(options?: StartOptions): Promise<void>
 }
 
-const aPart = async (service: Service, nodes = 1, node = 1, place?: Place): Promise<Part & { place: Place }> => {
+/** `service` started in a place of its own, unless it is given one. */
+export const aPart = async (service: Service, nodes = 1, node = 1, place?: Place): Promise<Part & { place: Place }> => {
   const at = place ?? (await aPlace(service, nodes))
   let now = await at.start({ node, nodes })
   return {

@@ -230,25 +230,44 @@ const restMs = { least: 300, most: 2_000 } as const
 
 /** What can be done, and what throws when somebody has ended whom nobody killed. */
 export type Ground = { faults: readonly Fault[]; check(after: string): void }
-/** `only`: a part of the names of the faults that are wished; all when not given. */
-export type NemesisOptions = { random: Random; seconds: number; only?: string | undefined; tell(text: string): void }
+/**
+ * `only`: a part of the names of the faults that are wished; all when not given. `musts`: beginnings of names; one fault of each comes however
+ * long that takes, before any other.
+ */
+export type NemesisOptions = {
+  random: Random
+  seconds: number
+  only?: string | undefined
+  musts?: readonly string[]
+  tell(text: string): void
+}
 
-/** Begins no fault after `seconds`; each comes once before any comes again. Answers how many there were. */
-export const rage = async ({ faults: all, check }: Ground, { random, seconds, only = '', tell }: NemesisOptions): Promise<number> => {
+/** Begins no fault after `seconds`, but those that must come; each comes once before any comes again. Answers which there were. */
+export const rage = async (
+  { faults: all, check }: Ground,
+  { random, seconds, only = '', musts = [], tell }: NemesisOptions,
+): Promise<string[]> => {
   const begin = performance.now()
   const since = () => `${((performance.now() - begin) / 1000).toFixed(1)} s`
   const faults = all.filter(({ name }) => name.includes(only))
-  let deck: Fault[] = []
-  let count = 0
-  while (performance.now() - begin < seconds * 1_000) {
+  const first = musts.flatMap((must) => shuffled(faults, random).find(({ name }) => name.startsWith(must)) ?? [])
+  const struck: string[] = []
+  let deck = [
+    ...shuffled(first, random),
+    ...shuffled(
+      faults.filter((fault) => !first.includes(fault)),
+      random,
+    ),
+  ]
+  while (struck.length < first.length || performance.now() - begin < seconds * 1_000) {
     if (deck.length === 0) deck = shuffled(faults, random)
     const fault = deck.shift()!
     tell(`${since()} ${fault.name}`)
     const what = await fault.strike(random)
     tell(`${since()}   … mended${what === undefined ? '' : `: ${what}`}`)
-    count++
+    struck.push(fault.name)
     await sleep(between(random, [restMs.least, restMs.most]))
     check(fault.name)
   }
-  return count
+  return struck
 }
