@@ -26,6 +26,8 @@ const changeMs = 60_000
 /** How long, and how often, it is looked whether all nodes have it. */
 const agreementMs = 60_000
 const agreementStepMs = 100
+/** How long nodes of a cluster that has just started may take to hear of each other. */
+const knownMs = 3_000
 
 /** The node that is asked by everybody: of those that are up and near the one whose address comes first. */
 const coordinatorOf = (client: Client, dataCenter: string) =>
@@ -75,14 +77,27 @@ const connected = async <T>(client: Client, work: (client: Client) => Promise<T>
   }
 }
 
-const nodesIn = (client: Client, dataCenter: string): number =>
-  client.hosts.values().filter((host) => host.datacenter === dataCenter).length
+/** Nodes of the data centre that a node of it knows, itself among them. The driver's own list lags behind where a cluster has just started. */
+const nodesKnown = async (client: Client, { dataCenter }: Migrate): Promise<number> => {
+  const host = coordinatorOf(client, dataCenter)
+  const ask = async (table: string) => (await client.execute(`SELECT data_center FROM system.${table}`, [], { prepare: false, host })).rows
+  return [...(await ask('local')), ...(await ask('peers'))].filter((row) => row['data_center'] === dataCenter).length
+}
+
+/** The same, after a while where there are fewer than are wanted: nodes that start together hear of each other within a second or so. */
+const nodesIn = async (client: Client, what: Migrate): Promise<number> => {
+  for (let looks = 0; looks < knownMs / agreementStepMs; looks++) {
+    if ((await nodesKnown(client, what)) >= what.replication) break
+    await new Promise<void>((resolve) => void what.clock.after(agreementStepMs, resolve))
+  }
+  return nodesKnown(client, what)
+}
 
 const makeKeyspace = async (client: Client, what: Migrate): Promise<void> => {
   const { dataCenter, keyspace, replication } = what
   const { rows } = await client.execute('SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?', [keyspace])
-  const nodes = nodesIn(client, dataCenter)
-  if (rows.length === 0 && nodes < replication)
+  const nodes = rows.length === 0 ? await nodesIn(client, what) : replication
+  if (nodes < replication)
     throw new FootfallError('bad-setting', {
       detail: `${replication} copies are asked for, and data centre ${dataCenter} has ${nodes} node${nodes === 1 ? '' : 's'}.`,
       hint: `Add nodes, or say --replication ${nodes}.`,
