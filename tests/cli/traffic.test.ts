@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FootfallError } from '#shared/errors.ts'
@@ -6,8 +5,8 @@ import type { Handler, Request } from '#shared/handler.ts'
 import { json } from '#shared/handler.ts'
 import { createAgents } from '#shared/hit/device.ts'
 import { agents, robots } from '../../scripts/traffic/agents.ts'
-import type { LedgerLine } from '../../scripts/traffic/ledger.ts'
 import { createPlan, type Sending } from '../../scripts/traffic/plan.ts'
+import { ledgerLines } from '../process/client-ledger.ts'
 import { anInstallation } from '../site/installation.ts'
 import { aClosedPort, aFolder, listen, publicFace, type } from './terminal.ts'
 
@@ -35,11 +34,7 @@ const aServer = async (collect: (hits: SentHit[], request: Request) => ReturnTyp
   const ledger = join(folder, 'ledger.ndjson')
   const run = (argv: string, more: Record<string, string> = {}) =>
     type(`traffic --ledger ${ledger} ${argv}`.split(' '), { env: { ...env, ...more } })
-  const lines = (): LedgerLine[] =>
-    readFileSync(ledger, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as LedgerLine)
+  const lines = () => ledgerLines(ledger)
   return { run, taken, lines }
 }
 

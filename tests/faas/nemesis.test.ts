@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../../scripts/run.ts'
-import type { LedgerLine } from '../../scripts/traffic/ledger.ts'
 import { createRandom } from '../../scripts/traffic/random.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
+import { expectCalm, expectNoMistake, ledgerLines, outcomesOf } from '../process/client-ledger.ts'
 import { createLoad, type Load, type Site } from '../process/load.ts'
 import { expectEqual } from '../process/recount.ts'
 import { until } from '../process/server.ts'
@@ -87,12 +87,6 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
     for (const end of ends.reverse()) await end()
   }, 120_000)
 
-  const linesOf = (): LedgerLine[] =>
-    readFileSync(ledger, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as LedgerLine)
-
   const settleAll = async (): Promise<void> => {
     for (const { name } of sites) await home.settled(name)
   }
@@ -120,27 +114,15 @@ describe.skipIf(reason !== undefined)(`the chain under a nemesis${reason === und
       await settleAll()
       check('the end')
 
-      const lines = linesOf()
-      const outcomes = Object.fromEntries(
-        ['ok', 'refused', 'unknown'].map((name) => [name, lines.filter(({ outcome }) => outcome === name).length]),
-      )
-      tell(`${JSON.stringify(outcomes)}, settled ${sinceHealed()} after`)
+      const lines = ledgerLines(ledger)
+      tell(`${JSON.stringify(outcomesOf(lines))}, settled ${sinceHealed()} after`)
       for (const [i, fold] of load.folds().entries()) await expectEqual(home, fold, sites[i]!.cookieless)
-      expect(
-        lines.filter(({ reason: why }) => why === 'HTTP 500' || why === 'internal'),
-        'answers that are a mistake of ours',
-      ).toEqual([])
-      expect(
-        lines.filter(({ outcome, page }) => outcome === 'refused' && page !== undefined),
-        'good hits that were refused',
-      ).toEqual([])
+      expectNoMistake(lines)
       expect(
         mistakesOf(own.filter(({ name }) => name.startsWith('trigger'))),
         'what the trigger was answered that no outage explains',
       ).toEqual([])
-      const calm = lines.filter(({ done_at }) => done_at < begin)
-      expect(calm.filter(({ outcome }) => outcome === 'unknown').length / calm.length, 'unknown before any fault').toBeLessThan(0.05)
-      expect(calm.length, 'hits before any fault').toBeGreaterThan((rate * calmSeconds) / 4)
+      expectCalm(lines, { begin, rate, seconds: calmSeconds })
       expect(faults.length).toBeGreaterThan(0)
       if (only === undefined)
         expect(

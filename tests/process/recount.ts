@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
-import type { LedgerLine } from '../../scripts/traffic/ledger.ts'
+import { ledgerLines } from './client-ledger.ts'
 import { type Server, sumsOf } from './server.ts'
 
 /**
@@ -22,15 +21,9 @@ export type Fold = { site: string; hits: Map<string, Hit>; lines: number; unknow
 
 const better = { ok: 2, refused: 1, unknown: 0 } as const
 
-const readLines = (path: string): LedgerLine[] =>
-  readFileSync(path, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as LedgerLine)
-
 /** All that a ledger file says about one site. */
 export const foldLedger = (path: string, site: string): Fold => {
-  const lines = readLines(path).filter((line) => line.site === site)
+  const lines = ledgerLines(path).filter((line) => line.site === site)
   const hits = new Map<string, Hit>()
   for (const { id, outcome, name, page, visitor, robot, time, queued, sent_at, done_at } of lines) {
     const first = time ?? sent_at - queued - 1

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '#shared/clock.ts'
@@ -9,10 +8,10 @@ import { cassandra } from '../../scripts/services/cassandra.ts'
 import { kafka } from '../../scripts/services/kafka.ts'
 import { nats } from '../../scripts/services/nats.ts'
 import { redis } from '../../scripts/services/redis.ts'
-import type { LedgerLine } from '../../scripts/traffic/ledger.ts'
 import { createRandom } from '../../scripts/traffic/random.ts'
 import { temporaryFolder } from '../fixtures/folder.ts'
 import { aProxy, type Proxy as TcpProxy } from '../fixtures/proxy.ts'
+import { expectCalm, expectNoMistake, ledgerLines, outcomesOf } from '../process/client-ledger.ts'
 import { createLoad, type Load, type Site } from '../process/load.ts'
 import { expectEqual, type Fold } from '../process/recount.ts'
 import { anInstallation, type Installed } from './installation.ts'
@@ -99,12 +98,6 @@ describe.skipIf(reasons.some((reason) => reason !== undefined))('the distributed
     for (const end of ends.reverse()) await end()
   }, 60_000)
 
-  const linesOf = (): LedgerLine[] =>
-    readFileSync(ledger, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as LedgerLine)
-
   const settleAll = async (): Promise<void> => {
     for (const { name } of sites) await home.settled(name)
   }
@@ -153,28 +146,17 @@ describe.skipIf(reasons.some((reason) => reason !== undefined))('the distributed
       check('the end')
 
       const seen = await Promise.all(onlookers.map(({ stop }) => stop()))
-      const lines = linesOf()
-      const outcomes = (list: readonly LedgerLine[]) =>
-        Object.fromEntries(['ok', 'refused', 'unknown'].map((name) => [name, list.filter(({ outcome }) => outcome === name).length]))
-      tell(`${JSON.stringify(outcomes(lines))}, settled ${sinceHealed()} after; ${seen.map(({ whole }) => whole)} answers looked at`)
+      const lines = ledgerLines(ledger)
+      tell(`${JSON.stringify(outcomesOf(lines))}, settled ${sinceHealed()} after; ${seen.map(({ whole }) => whole)} answers looked at`)
 
       const folds: Fold[] = load.folds()
       for (const [i, fold] of folds.entries()) await expectEqual(home, fold, sites[i]!.cookieless)
       expect(seen.flatMap(({ wrong }) => wrong)).toEqual([])
-      expect(
-        lines.filter(({ reason }) => reason === 'HTTP 500' || reason === 'internal'),
-        'answers that are a mistake of ours',
-      ).toEqual([])
-      expect(
-        lines.filter(({ outcome, page }) => outcome === 'refused' && page !== undefined),
-        'good hits that were refused',
-      ).toEqual([])
+      expectNoMistake(lines)
       expect(mistakesOf(home.triggers), 'what the triggers were answered that no outage explains').toEqual([])
       expect(await deadHits(), 'poison that was set aside with its reason').toBe(poisoner.inHits())
 
-      const calm = lines.filter(({ done_at }) => done_at < begin)
-      expect(calm.filter(({ outcome }) => outcome === 'unknown').length / calm.length, 'unknown before any fault').toBeLessThan(0.05)
-      expect(calm.length, 'hits before any fault').toBeGreaterThan((rate * calmSeconds) / 4)
+      expectCalm(lines, { begin, rate, seconds: calmSeconds })
       expect(faults.length).toBeGreaterThan(0)
     },
     (seconds + 420) * 1_000,
