@@ -54,7 +54,8 @@ const begin = async (): Promise<() => unknown> => {
   const helpers = part === 'queries' ? startHelpers() : []
   const names: readonly FunctionName[] = part === 'stages' ? stageNames : ['query-metrics']
   const handlers = new Map<string, Handler>()
-  const onError = (error: unknown) => logger.error({ err: error }, 'stored rows could not be moved on')
+  const failed = part === 'stages' ? 'stored rows could not be moved on' : 'a helper could not count its share, which is counted here'
+  const onError = (error: unknown) => logger.error({ err: error }, failed)
   const options = { onError, helpers: helpers.map(({ handle }) => handle) }
   for (const name of names) handlers.set(name, (await openFunction(name, stores, config, systemClock, options)).handle)
   if (part !== 'stages') {
